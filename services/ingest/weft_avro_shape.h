@@ -1,0 +1,58 @@
+//  weft_avro_shape.h - elements of an array that lie in their bytes as one
+//  before them did.
+//
+//  Rows of a light curve are much alike: the same fields are null, numbers take
+//  as many bytes, texts are as long. A shape is what one row was like: which
+//  bits say so (branches of unions, lengths, continuation bits), what they were,
+//  and where the wanted values lie. If the next row has the same bits, its
+//  values are simply there: no operation is interpreted. A row that matches is
+//  read exactly as the interpreter would; one that does not goes to it.
+//
+//  Shapes are learnt while walking and belong to one plan. One thread.
+
+#ifndef WEFT_AVRO_SHAPE_H_INCLUDED
+#define WEFT_AVRO_SHAPE_H_INCLUDED
+
+#include "weft_avro_ops.h"
+
+#define WEFT_SHAPES_MOST 16        //  of one plan
+#define WEFT_SHAPE_SIZE_MOST 2048  //  bytes of an element
+#define WEFT_SHAPE_TAKES_MOST 128  //  values of an element
+#define WEFT_SHAPE_MARGIN 16       //  bytes behind it that may be read, too
+
+typedef struct weft_avro_shape weft_avro_shape_t;
+
+//  Returns new, NULL without memory.
+WEFT_NEW weft_avro_shapes_t *weft_avro_shapes_new (void);
+
+void weft_avro_shapes_destroy (weft_avro_shapes_t **self_p);
+
+//  The shape of the element at `data` whose operations begin at `pc`, or NULL.
+//  A shape's whole size lies before `end`.
+const weft_avro_shape_t *weft_avro_shapes_find (weft_avro_shapes_t *self,
+                                                uint32_t pc,
+                                                const uint8_t *data,
+                                                const uint8_t *end);
+
+//  Learns the shape of an element that the interpreter has read: [data, end).
+//  Elements that have none, or too many shapes in vain, are passed over.
+void weft_avro_shapes_learn (weft_avro_shapes_t *self,
+                             const weft_avro_plan_t *plan,
+                             uint32_t pc,
+                             const uint8_t *data,
+                             const uint8_t *end);
+
+//  Bytes of an element.
+size_t weft_avro_shape_size (const weft_avro_shape_t *self);
+
+//  The group whose row it is, or -1.
+int weft_avro_shape_group (const weft_avro_shape_t *self);
+
+//  Puts the element's values into their slots. `again`: the values are those of
+//  an element of the same shape.
+void weft_avro_shape_take (const weft_avro_shape_t *self,
+                           const uint8_t *data,
+                           weft_avro_value_t *values,
+                           bool again);
+
+#endif

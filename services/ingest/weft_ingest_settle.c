@@ -1,0 +1,204 @@
+//  weft_ingest_settle.c - books what became of alerts, and the low mark.
+
+#include "weft_ingest_parts.h"
+
+#include "weft_log.h"
+
+#define PLACE_MS 500  //  the low mark is written at most that often
+
+static int
+add_booking (ingest_t *self, size_t *n, const weft_booking_t *booking)
+{
+    if (*n == self->room_bookings) {
+        size_t room = self->room_bookings ? 2 * self->room_bookings : 512;
+        weft_booking_t *moved =
+            realloc (self->bookings, room * sizeof (*moved));
+        if (!moved)
+            return WEFT_ENOMEM;
+        self->bookings = moved;
+        self->room_bookings = room;
+    }
+    self->bookings[(*n)++] = *booking;
+    return 0;
+}
+
+//  A flight, then those that waited for it: they are duplicates of it.
+static int
+add_flight (ingest_t *self,
+            size_t *n,
+            const weft_flight_t *flight,
+            weft_outcome_t outcome)
+{
+    weft_booking_t booking = flight->booking;
+    booking.outcome = outcome == WEFT_OUTCOME_SETTLED ? WEFT_BOOKED_SETTLED
+                                                      : WEFT_BOOKED_DEAD;
+    int rc = add_booking (self, n, &booking);
+    for (const weft_flight_t *other = flight->waiting; !rc && other;
+         other = other->next) {
+        booking = other->booking;
+        booking.outcome = WEFT_BOOKED_DUPLICATE;
+        rc = add_booking (self, n, &booking);
+    }
+    return rc;
+}
+
+//  In pieces that the ledger takes; each may be booked again.
+static int
+book_all (ingest_t *self, size_t n)
+{
+    for (size_t i = 0; i < n; i += WEFT_LEDGER_BATCH_MOST) {
+        size_t part = WEFT_MIN (n - i, (size_t)WEFT_LEDGER_BATCH_MOST);
+        int rc = weft_ledger_book (self->batch, self->bookings + i, part);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static void
+count (ingest_t *self, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        switch (self->bookings[i].booked) {
+        case WEFT_BOOKED_SETTLED:
+            self->counts.settled++;
+            break;
+        case WEFT_BOOKED_DEAD:
+            self->counts.dead++;
+            break;
+        default:
+            self->counts.duplicate++;
+            weft_metric_add (self->duplicate_total, 1);
+            break;
+        }
+}
+
+int
+weft_ingest_mark (ingest_t *self, const weft_taken_t *taken)
+{
+    if (!self->kafka)
+        return weft_marks_take (self->marks, taken->offset, &taken->place);
+    weft_kafka_take (self->kafka, &taken->at);
+    return taken->topic ? 0 : WEFT_ENOMEM;
+}
+
+void
+weft_ingest_end (ingest_t *self, const weft_position_t *at, int64_t offset)
+{
+    if (self->kafka)
+        weft_kafka_end (self->kafka, at);
+    else
+        weft_marks_end (self->marks, offset);
+}
+
+static void
+end_flight (ingest_t *self, weft_flight_t *flight)
+{
+    if (!*flight->replay)
+        weft_ingest_end (self, &flight->at, flight->booking.offset);
+    for (weft_flight_t *other = flight->waiting; other; other = other->next)
+        if (!other->booking.replayed)
+            weft_ingest_end (self, &other->at, other->booking.offset);
+    weft_flights_end (self->flights, flight);
+}
+
+static int
+end_replays (ingest_t *self, const weft_settled_t *settled, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const weft_flight_t *flight = settled[i].token;
+        if (!*flight->replay)
+            continue;
+        int rc = weft_replay_done (self->replay, flight->replay,
+                                   settled[i].outcome == WEFT_OUTCOME_SETTLED);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int
+weft_ingest_settle (void *arg, const weft_settled_t *settled, size_t n)
+{
+    ingest_t *self = arg;
+    size_t bookings = 0;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = add_flight (self, &bookings, settled[i].token, settled[i].outcome);
+    if (!rc)
+        rc = book_all (self, bookings);
+    if (!rc)
+        rc = end_replays (self, settled, n);
+    self->error = rc;
+    if (rc)
+        return rc;
+    count (self, bookings);
+    for (size_t i = 0; i < n; i++)
+        end_flight (self, settled[i].token);
+    return 0;
+}
+
+static void
+name_place (const ingest_t *self, char *key, size_t room)
+{
+    snprintf (key, room, "place:%s/%d-of-%d", self->topic, self->share,
+              self->shares);
+}
+
+//  It only saves time: the ledger knows what is done. So it lives beside the
+//  ledger and is lost with it.
+void
+weft_ingest_save_place (ingest_t *self, int64_t now_ms)
+{
+    weft_place_t place;
+    int64_t offset;
+    char key[160];
+    if (self->kafka || now_ms - self->place_ms < PLACE_MS || self->error ||
+        !weft_marks_low (self->marks, &place, &offset))
+        return;
+    self->place_ms = now_ms;
+    name_place (self, key, sizeof (key));
+    weft_batch_clear (self->batch);
+    weft_batch_begin (self->batch, 3);
+    weft_batch_str (self->batch, "SET");
+    weft_batch_str (self->batch, key);
+    weft_batch_argf (
+        self->batch, "%llu %llu %llu %lld %lld", (unsigned long long)place.file,
+        (unsigned long long)place.entry, (unsigned long long)place.item,
+        (long long)place.offset, (long long)offset);
+    (void)!weft_batch_run (self->batch);
+}
+
+int
+weft_ingest_load_place (ingest_t *self)
+{
+    char key[160], text[160];
+    unsigned long long file, entry, item;
+    long long first, offset;
+    if (self->kafka)
+        return 0;
+    name_place (self, key, sizeof (key));
+    weft_batch_clear (self->batch);
+    weft_batch_words (self->batch, "GET", key, NULL);
+    int rc = weft_batch_run (self->batch);
+    if (rc)
+        return rc;
+    weft_bin_t value = weft_reply_bytes (weft_batch_reply (self->batch, 0));
+    if (!value.p)
+        return 0;
+    snprintf (text, sizeof (text), "%.*s", (int)value.n, (const char *)value.p);
+    if (sscanf (text, "%llu %llu %llu %lld %lld", &file, &entry, &item, &first,
+                &offset) != 5)
+        return 0;
+    const weft_place_t place = {
+        .file = file, .entry = entry, .item = item, .offset = first
+    };
+    const weft_place_t start = { 0 };
+    if (weft_reader_seek (self->reader, &place, offset)) {
+        weft_log (WEFT_WARN, "INGEST-PLACE-LOST",
+                  "cannot go on at %lld, reading from the start", offset);
+        return weft_reader_seek (self->reader, &start, 0);
+    }
+    weft_log (WEFT_INFO, "INGEST-RESUMES", "at position %lld", offset);
+    return 0;
+}

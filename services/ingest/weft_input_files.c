@@ -1,0 +1,338 @@
+//  weft_input_files.c - files, folders and tar archives as messages.
+//
+//  A file is read whole; an archive (tar, perhaps compressed) is read entry by
+//  entry through libarchive, a plain compressed file is not taken for one.
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "weft_decoder.h"
+#include "weft_hash.h"
+#include "weft_input.h"
+#include "weft_paths.h"
+
+typedef struct {
+    weft_input_t input;  //  first: what callers hold
+    weft_paths_t paths;
+    weft_place_t next;        //  place of the next message
+    struct archive *archive;  //  that is being read, or NULL
+    char entry[1024];         //  its entry's name, outlives it
+    uint8_t *data;
+    size_t size, room;
+    bool archived;  //  what the last message was
+    uint64_t identity;
+    char why[WEFT_INPUT_WHY];
+} files_t;
+
+static int
+make_room (files_t *self, size_t size)
+{
+    if (size > WEFT_MESSAGE_MOST)
+        return WEFT_ETOOBIG;
+    if (size <= self->room)
+        return 0;
+    uint8_t *moved = realloc (self->data, size);
+    if (!moved)
+        return WEFT_ENOMEM;
+    self->data = moved;
+    self->room = size;
+    return 0;
+}
+
+static int
+say (files_t *self, int rc, const char *what)
+{
+    snprintf (self->why, sizeof (self->why), "%s", what);
+    return rc;
+}
+
+//  Reads an open file whole.
+static int
+read_whole (files_t *self, int fd, size_t size)
+{
+    //  One byte more shows that the file has grown meanwhile.
+    int rc = make_room (self, size + 1);
+    if (rc)
+        return say (self, rc, weft_error_text (rc));
+    self->size = 0;
+    for (;;) {
+        ssize_t n = read (fd, self->data + self->size, self->room - self->size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return say (self, WEFT_EIO, strerror (errno));
+        self->size += (size_t)n;
+        if (!n)
+            return 0;
+        if (self->size == self->room && (rc = make_room (self, 2 * self->room)))
+            return say (self, rc, "larger than a message may be");
+    }
+}
+
+static int
+read_file (files_t *self, const char *path)
+{
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return say (self, WEFT_EIO, strerror (errno));
+    struct stat info;
+    int rc = fstat (fd, &info)         ? say (self, WEFT_EIO, "no stat")
+             : !S_ISREG (info.st_mode) ? say (self, WEFT_EIO, "no file")
+             : info.st_size > WEFT_MESSAGE_MOST
+                 ? say (self, WEFT_ETOOBIG, "larger than a message may be")
+                 : read_whole (self, fd, (size_t)info.st_size);
+    close (fd);
+    return rc;
+}
+
+//  By its first bytes: ustar in place, or a compression that tar files come in.
+static bool
+is_archive (const char *path)
+{
+    uint8_t head[264] = { 0 };
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read (fd, head, sizeof (head));
+    close (fd);
+    return (n >= 263 && !memcmp (head + 257, "ustar", 5)) ||
+           (n >= 6 && (!memcmp (head, "\x1f\x8b", 2) ||
+                       !memcmp (head,
+                                "\xfd"
+                                "7zXZ",
+                                5) ||
+                       !memcmp (head, "BZh", 3) ||
+                       !memcmp (head, "\x28\xb5\x2f\xfd", 4)));
+}
+
+static void
+close_archive (files_t *self)
+{
+    if (self->archive)
+        archive_read_free (self->archive);
+    self->archive = NULL;
+}
+
+static int
+open_archive (files_t *self, const char *path)
+{
+    self->archive = archive_read_new ();
+    if (!self->archive)
+        return say (self, WEFT_ENOMEM, "out of memory");
+    archive_read_support_filter_all (self->archive);
+    archive_read_support_format_tar (self->archive);
+    if (archive_read_open_filename (self->archive, path, 65536) == ARCHIVE_OK)
+        return 0;
+    say (self, WEFT_EMALFORMED, archive_error_string (self->archive));
+    close_archive (self);
+    return WEFT_EMALFORMED;
+}
+
+//  Reads the current entry whole.
+static int
+read_entry (files_t *self)
+{
+    self->size = 0;
+    for (;;) {
+        int rc = make_room (self, self->size + 65536);
+        if (rc)
+            return say (self, rc, "larger than a message may be");
+        ssize_t n = archive_read_data (self->archive, self->data + self->size,
+                                       self->room - self->size);
+        if (n < 0)
+            return say (self, WEFT_EMALFORMED,
+                        archive_error_string (self->archive));
+        if (!n)
+            return 0;
+        self->size += (size_t)n;
+    }
+}
+
+//  The next regular entry: 1, 0 at the end, or an error with its reason.
+static int
+next_entry (files_t *self)
+{
+    struct archive_entry *entry;
+    *self->entry = '\0';
+    for (;;) {
+        int rc = archive_read_next_header (self->archive, &entry);
+        if (rc == ARCHIVE_EOF)
+            return 0;
+        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+            return say (self, WEFT_EMALFORMED,
+                        archive_error_string (self->archive));
+        const char *name = archive_entry_pathname (entry);
+        const char *slash = name ? strrchr (name, '/') : NULL;
+        if (archive_entry_filetype (entry) != AE_IFREG || !name ||
+            *(slash ? slash + 1 : name) == '.')
+            continue;
+        snprintf (self->entry, sizeof (self->entry), "%s", name);
+        rc = read_entry (self);
+        return rc ? rc : 1;
+    }
+}
+
+static void
+next_file (files_t *self)
+{
+    close_archive (self);
+    self->next.file++;
+    self->next.entry = self->next.item = 0;
+}
+
+static void
+fill (files_t *self, weft_message_t *message, int rc)
+{
+    *message = (weft_message_t){
+        .place = self->next,
+        .path = self->paths.items[self->next.file],
+        .archived = self->archived,
+        .entry = self->archived && *self->entry ? self->entry : NULL,
+        .data = rc < 0 ? NULL : self->data,
+        .size = rc < 0 ? 0 : self->size,
+        .why = rc < 0 ? self->why : NULL,
+    };
+}
+
+//  From the archive that is open: true if there was an entry, or a fault that
+//  ends it.
+static bool
+from_archive (files_t *self, weft_message_t *message)
+{
+    int rc = next_entry (self);
+    if (!rc)
+        return false;
+    fill (self, message, rc);
+    if (rc < 0)
+        close_archive (self);
+    return true;
+}
+
+static int
+files_next (weft_input_t *input, weft_message_t *message)
+{
+    files_t *self = (files_t *)(void *)input;
+    while (self->next.file < self->paths.n) {
+        const char *path = self->paths.items[self->next.file];
+        if (self->archive) {
+            if (from_archive (self, message))
+                return 1;
+            next_file (self);
+            continue;
+        }
+        //  An archive that ended with a fault is behind us.
+        if (self->archived && self->next.entry) {
+            self->archived = false;
+            next_file (self);
+            continue;
+        }
+        self->archived = is_archive (path);
+        int rc =
+            self->archived ? open_archive (self, path) : read_file (self, path);
+        if (self->archived && !rc)
+            continue;
+        fill (self, message, rc);
+        return 1;
+    }
+    return 0;
+}
+
+static void
+files_advance (weft_input_t *input, uint64_t items)
+{
+    files_t *self = (files_t *)(void *)input;
+    self->next.offset += (int64_t)items;
+    self->next.item += items;
+    if (self->archived)
+        self->next.entry++;
+    else
+        next_file (self);
+}
+
+static int
+files_seek (weft_input_t *input, const weft_place_t *place)
+{
+    files_t *self = (files_t *)(void *)input;
+    if (place->file > self->paths.n)
+        return WEFT_ENOENT;
+    close_archive (self);
+    self->archived = false;
+    self->next = *place;
+    if (!place->entry || place->file == self->paths.n)
+        return 0;
+    self->archived = true;
+    int rc = open_archive (self, self->paths.items[place->file]);
+    for (uint64_t i = 0; !rc && i < place->entry; i++)
+        rc = next_entry (self) == 1 ? 0 : WEFT_ENOENT;
+    return rc;
+}
+
+//  A file that was written anew is another input, too.
+static uint64_t
+identify (char *const *items, size_t n)
+{
+    uint64_t identity = weft_hash_u64 (n);
+    for (size_t i = 0; i < n; i++) {
+        struct stat info;
+        identity =
+            weft_hash_u64 (identity ^ weft_hash (items[i], strlen (items[i])));
+        if (stat (items[i], &info))
+            continue;
+        identity = weft_hash_u64 (identity ^ (uint64_t)info.st_size);
+        identity = weft_hash_u64 (identity ^ (uint64_t)info.st_mtim.tv_sec ^
+                                  (uint64_t)info.st_mtim.tv_nsec << 32);
+    }
+    return identity;
+}
+
+static uint64_t
+files_identity (const weft_input_t *input)
+{
+    return ((const files_t *)(const void *)input)->identity;
+}
+
+static void
+files_destroy (weft_input_t **self_p)
+{
+    files_t *self = (files_t *)(void *)*self_p;
+    close_archive (self);
+    weft_paths_fini (&self->paths);
+    free (self->data);
+    free (self);
+    *self_p = NULL;
+}
+
+weft_input_t *
+weft_input_files (char *const *paths, size_t n, char why[WEFT_INPUT_WHY])
+{
+    files_t *self = calloc (1, sizeof (*self));
+    if (!self) {
+        snprintf (why, WEFT_INPUT_WHY, "out of memory");
+        return NULL;
+    }
+    self->input = (weft_input_t){ .next = files_next,
+                                  .advance = files_advance,
+                                  .seek = files_seek,
+                                  .identity = files_identity,
+                                  .destroy = files_destroy };
+    weft_input_t *input = &self->input;
+    for (size_t i = 0; i < n; i++) {
+        int rc = weft_paths_add (&self->paths, paths[i], NULL);
+        if (!rc)
+            continue;
+        snprintf (why, WEFT_INPUT_WHY, "%.400s: %s", paths[i],
+                  rc == WEFT_ENOENT ? "there is no such file or folder"
+                  : rc == WEFT_ETOOBIG
+                      ? "more files than can be listed (" WEFT_PATHS_MOST_TEXT
+                        "), or a longer path; put them into tar archives"
+                      : weft_error_text (rc));
+        files_destroy (&input);
+        return NULL;
+    }
+    self->identity = identify (self->paths.items, self->paths.n);
+    return input;
+}

@@ -1,0 +1,73 @@
+//  weft_kafka.h - Kafka as an input: a member of a consumer group.
+//
+//  The group gives this member partitions; their messages come through the
+//  input (weft_input.h) in the order of each partition. Every message that was
+//  read counts as open until each of its items has been taken and ended; only
+//  the offset below which everything has ended is committed (weft_watermark.h).
+//  A position belongs to one assignment: what ends after its partition went to
+//  another member moves nothing here.
+//
+//  Back-pressure is not calling `next`: messages have a queue of their own,
+//  which librdkafka fills to its ceiling and no further, while rebalances and
+//  errors are served by `beat`, however long nothing is read. All functions in
+//  one thread, callbacks of librdkafka too (they run in `next` and `beat`).
+
+#ifndef WEFT_KAFKA_H_INCLUDED
+#define WEFT_KAFKA_H_INCLUDED
+
+#include "weft_config.h"
+#include "weft_input.h"
+
+//  All borrowed for the call of new only. Empty texts: not given.
+typedef struct {
+    const char *brokers;  //  "host:port,host:port"
+    weft_texts_t topics;  //  names, or patterns that begin with ^
+    const char *group;
+    const char *member;    //  static name of this member (group.instance.id)
+    const char *start;     //  "earliest" or "latest": a partition's first time
+    const char *security;  //  plaintext, ssl, sasl_plaintext, sasl_ssl
+    const char *sasl;      //  SCRAM-SHA-512, OAUTHBEARER, ...
+    const char *user;
+    const char *password_file;
+    const char *ca_file;
+    int64_t prefetch_mb;        //  MB that wait in memory for being read
+    int64_t rebalance_ms;       //  most that a rebalance waits for alerts
+    int64_t discover_s;         //  how often new topics are looked for
+    weft_texts_t properties;    //  of librdkafka, name=value
+    weft_texts_t secret_files;  //  of librdkafka, name=FILE: the value is there
+} weft_kafka_config_t;
+
+typedef struct weft_kafka weft_kafka_t;
+
+//  Returns new: a member that joins in the background, or NULL with a reason
+//  that names the option.
+WEFT_NEW weft_kafka_t *weft_kafka_new (const weft_kafka_config_t *config,
+                                       char why[WEFT_INPUT_WHY]);
+
+//  Commits what is settled, leaves within 5 s, and sets *self_p to NULL. A
+//  member with a static name keeps its partitions until its session ends. Safe
+//  on NULL.
+void weft_kafka_destroy (weft_kafka_t **self_p);
+
+//  The messages. Lives as long as this; its `destroy` does nothing.
+weft_input_t *weft_kafka_input (weft_kafka_t *self);
+
+//  Readable when there is something to read (or an event to serve).
+int weft_kafka_fd (const weft_kafka_t *self);
+
+//  One item of a message was taken in; it has its outcome, and that is booked.
+void weft_kafka_take (weft_kafka_t *self, const weft_position_t *at);
+void weft_kafka_end (weft_kafka_t *self, const weft_position_t *at);
+
+//  Serves rebalances and errors, hands the settled offsets to the next commit,
+//  keeps the metrics. At least every second, whether anything is read or not.
+//  WEFT_ECONFIG when the member can never go on: it has been logged why.
+WEFT_CHECK int weft_kafka_beat (weft_kafka_t *self, int64_t now_ms);
+
+//  Is the stream coming? If not, one sentence why.
+bool weft_kafka_ready (const weft_kafka_t *self, char *why, size_t room);
+
+//  Does a rebalance wait for what is in flight? Then nothing is read.
+bool weft_kafka_rebalancing (const weft_kafka_t *self);
+
+#endif

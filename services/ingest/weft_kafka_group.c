@@ -1,0 +1,393 @@
+//  weft_kafka_group.c - partitions that come and go.
+//
+//  Taken away: nothing more is read, what is in flight has a second to settle,
+//  what is settled is committed, the epoch goes up. Given: where each begins is
+//  looked up first, so that a gap is known by its size before anything is read.
+//  Both are left to the beat: the callback only notes them, and librdkafka
+//  waits until it is told that they are done.
+
+#include "weft_kafka_parts.h"
+
+#include "weft_log.h"
+#include "weft_time.h"
+
+#define SEARCH_AGAIN_MS 1000
+#define PART_MOST 65536
+
+static weft_part_t *
+add_part (weft_kafka_t *self, const char *topic, int32_t partition)
+{
+    if (self->n_parts == self->room_parts) {
+        uint32_t room = self->room_parts ? 2 * self->room_parts : 16;
+        weft_part_t **moved =
+            realloc (self->parts, room * sizeof (*self->parts));
+        if (!moved)
+            return NULL;
+        self->parts = moved;
+        self->room_parts = room;
+    }
+    weft_part_t *part = calloc (1, sizeof (*part));
+    if (!part)
+        return NULL;
+    part->topic = strdup (topic);
+    part->mark = weft_watermark_new ();
+    if (!part->topic || !part->mark) {
+        free (part->topic);
+        weft_watermark_destroy (&part->mark);
+        free (part);
+        return NULL;
+    }
+    char labels[400];
+    snprintf (labels, sizeof (labels), "topic=\"%s\",partition=\"%d\"", topic,
+              partition);
+    part->partition = partition;
+    part->lag = weft_gauge ("weft_kafka_lag", labels);
+    self->parts[self->n_parts++] = part;
+    return part;
+}
+
+weft_part_t *
+weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition)
+{
+    for (uint32_t i = 0; i < self->n_parts; i++)
+        if (self->parts[i]->partition == partition &&
+            !strcmp (self->parts[i]->topic, topic))
+            return self->parts[i];
+    return NULL;
+}
+
+//  Hands what is settled to the next commit. An error says that the partition
+//  is another member's by now: normal.
+void
+weft_kafka_store (weft_kafka_t *self)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        int64_t low;
+        if (!part->assigned || !weft_watermark_low (part->mark, &low) ||
+            low <= part->stored)
+            continue;
+        if (!list)
+            list = rd_kafka_topic_partition_list_new ((int)self->n_parts);
+        rd_kafka_topic_partition_list_add (list, part->topic, part->partition)
+            ->offset = low;
+        part->stored = low;
+    }
+    if (!list)
+        return;
+    (void)rd_kafka_offsets_store (self->rk, list);
+    rd_kafka_topic_partition_list_destroy (list);
+}
+
+static size_t
+in_flight (const weft_kafka_t *self)
+{
+    size_t open = 0;
+    for (uint32_t i = 0; i < self->n_parts; i++)
+        if (self->parts[i]->assigned)
+            open += weft_watermark_open (self->parts[i]->mark);
+    return open;
+}
+
+//  Nothing that is on its way moves a mark any more.
+static void
+forget_assigned (weft_kafka_t *self)
+{
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        if (!part->assigned)
+            continue;
+        part->assigned = part->paused = false;
+        part->epoch++;
+        weft_watermark_reset (part->mark);
+        weft_metric_set (part->lag, 0);
+    }
+    if (self->stash)
+        rd_kafka_message_destroy (self->stash);
+    self->stash = NULL;
+}
+
+//  Stored offsets are committed by librdkafka before it lets go.
+static void
+let_go (weft_kafka_t *self)
+{
+    size_t open = in_flight (self);
+    weft_kafka_store (self);
+    forget_assigned (self);
+    (void)rd_kafka_assign (self->rk, NULL);
+    self->revoking = false;
+    self->search_at = 0;
+    if (self->search)
+        atomic_store (&self->search->cancelled, true);
+    if (!self->closing)
+        weft_log (
+            WEFT_INFO, "KAFKA-RELEASED", "%zu alerts were in flight%s", open,
+            open ? ": whoever has their partitions reads them again" : "");
+    if (!self->again && self->given) {
+        rd_kafka_topic_partition_list_destroy (self->given);
+        self->given = NULL;
+    }
+    self->again = false;
+}
+
+static void
+take_away (weft_kafka_t *self)
+{
+    self->again = false;
+    if (self->closing || rd_kafka_assignment_lost (self->rk)) {
+        let_go (self);
+        return;
+    }
+    self->revoking = true;
+    self->revoke_until = weft_time_ms () + self->rebalance_ms;
+}
+
+void
+weft_kafka_find_anew (weft_kafka_t *self)
+{
+    if (self->revoking || !self->given)
+        return;
+    self->revoking = self->again = true;
+    self->revoke_until = weft_time_ms () + self->rebalance_ms;
+}
+
+void
+weft_kafka_rebalance (rd_kafka_t *rk,
+                      rd_kafka_resp_err_t err,
+                      rd_kafka_topic_partition_list_t *list,
+                      void *opaque)
+{
+    weft_kafka_t *self = opaque;
+    weft_metric_add (self->rebalances, 1);
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->closing) {
+        if (self->given)
+            rd_kafka_topic_partition_list_destroy (self->given);
+        self->given = rd_kafka_topic_partition_list_copy (list);
+        self->search_at = 0;
+        if (self->search)
+            atomic_store (&self->search->cancelled, true);
+        return;
+    }
+    if (err == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+        take_away (self);
+        return;
+    }
+    if (err != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        weft_log (WEFT_ERROR, "KAFKA-REBALANCE-FAILED", "%s",
+                  rd_kafka_err2str (err));
+    forget_assigned (self);
+    (void)rd_kafka_assign (rk, NULL);
+}
+
+//  Its messages go to our own queue, so that events can be served while nothing
+//  is read.
+static void
+forward (weft_kafka_t *self, const weft_part_t *part)
+{
+    rd_kafka_queue_t *queue =
+        rd_kafka_queue_get_partition (self->rk, part->topic, part->partition);
+    if (!queue)
+        return;
+    rd_kafka_queue_forward (queue, self->data);
+    rd_kafka_queue_destroy (queue);
+}
+
+static void
+say_start (weft_kafka_t *self,
+           const rd_kafka_topic_partition_t *at,
+           const weft_start_t *start,
+           int64_t high)
+{
+    long long from = start->offset, end = high;
+    if (start->kind == WEFT_START_GAP) {
+        weft_metric_add (self->gaps, (double)start->gap);
+        weft_log (WEFT_ERROR, "KAFKA-GAP",
+                  "%s/%d: %lld messages from offset %lld on were deleted by "
+                  "the broker's retention before they were read; going on at "
+                  "%lld. They are lost to this group: see retention.ms of the "
+                  "topic, or read them from the survey's archive",
+                  at->topic, at->partition, (long long)start->gap,
+                  (long long)at->offset, from);
+    } else if (start->kind == WEFT_START_BEYOND) {
+        snprintf (self->trouble, sizeof (self->trouble),
+                  "%s/%d: offset %lld is committed, but the partition ends at "
+                  "%lld: the topic was made anew; use another options.group, "
+                  "or reset the group's offsets",
+                  at->topic, at->partition, (long long)at->offset, end);
+        weft_log (WEFT_ERROR, "KAFKA-BEYOND-END", "%s", self->trouble);
+    } else {
+        weft_log (WEFT_INFO, "KAFKA-STARTS", "%s/%d at %lld, its end is %lld%s",
+                  at->topic, at->partition, from, end,
+                  start->kind == WEFT_START_FIRST
+                      ? "; the group has never read it"
+                      : "");
+    }
+}
+
+//  A partition that was found: into the assignment, from where it begins.
+static int
+admit (weft_kafka_t *self,
+       const rd_kafka_topic_partition_t *at,
+       int64_t low,
+       int64_t high,
+       rd_kafka_topic_partition_list_t *list)
+{
+    weft_start_t start =
+        weft_kafka_start (at->offset, low, high, self->from_end);
+    say_start (self, at, &start, high);
+    if (start.kind == WEFT_START_BEYOND)
+        return 0;
+    weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
+    if (!part && self->n_parts < PART_MOST)
+        part = add_part (self, at->topic, at->partition);
+    if (!part)
+        return WEFT_ENOMEM;
+    weft_watermark_reset (part->mark);
+    part->epoch++;
+    part->assigned = true;
+    part->paused = false;
+    part->start = part->stored = start.offset;
+    weft_metric_set (part->lag, (double)(high - start.offset));
+    forward (self, part);
+    rd_kafka_topic_partition_list_add (list, at->topic, at->partition)->offset =
+        start.offset;
+    return 0;
+}
+
+//  A partition that is not there any more is left out and said; any other error
+//  is a reason to ask again.
+static bool
+is_gone (rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+static rd_kafka_resp_err_t
+search_error (const weft_kafka_search_t *search)
+{
+    rd_kafka_resp_err_t err = search->err;
+    for (int i = 0; !err && i < search->list->cnt; i++)
+        if (!is_gone (search->ends[i].err))
+            err = search->ends[i].err;
+    return err;
+}
+
+static void
+begin (weft_kafka_t *self, weft_kafka_search_t *search)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new (search->list->cnt);
+    int rc = 0;
+    weft_kafka_well (self);
+    for (int i = 0; !rc && i < search->list->cnt; i++) {
+        const rd_kafka_topic_partition_t *at = &search->list->elems[i];
+        if (search->ends[i].err)
+            weft_log (WEFT_ERROR, "KAFKA-TOPIC-GONE", "%s/%d: %s", at->topic,
+                      at->partition, rd_kafka_err2str (search->ends[i].err));
+        else
+            rc = admit (self, at, search->ends[i].low, search->ends[i].high,
+                        list);
+    }
+    if (rc)
+        self->fatal = true;
+    (void)rd_kafka_assign (self->rk, list);
+    rd_kafka_topic_partition_list_destroy (list);
+}
+
+//  One step of: look up where the given partitions begin, then begin.
+static void
+search_step (weft_kafka_t *self, int64_t now_ms)
+{
+    weft_kafka_search_t *search = self->search;
+    if (!search && !self->given->cnt) {
+        (void)rd_kafka_assign (self->rk, self->given);
+        self->search_at = INT64_MAX;
+        weft_log (WEFT_INFO, "KAFKA-NO-PARTITIONS",
+                  "the group has given this member none: there are more "
+                  "members than partitions, or no topic matches");
+        return;
+    }
+    if (!search) {
+        if (now_ms >= self->search_at)
+            self->search =
+                weft_kafka_search_new (self->rk, self->fd, self->given);
+        return;
+    }
+    if (!atomic_load (&search->done))
+        return;
+    rd_kafka_resp_err_t err = search_error (search);
+    if (atomic_load (&search->cancelled)) {
+        self->search_at = now_ms;
+    } else if (err) {
+        snprintf (self->trouble, sizeof (self->trouble),
+                  "cannot find where partitions begin: %s",
+                  rd_kafka_err2str (err));
+        self->search_at = now_ms + SEARCH_AGAIN_MS;
+    } else {
+        begin (self, search);
+        self->search_at = INT64_MAX;
+    }
+    weft_kafka_search_destroy (&self->search);
+}
+
+static void
+resume (weft_kafka_t *self, weft_part_t *part)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new (1);
+    rd_kafka_topic_partition_list_add (list, part->topic, part->partition);
+    (void)rd_kafka_resume_partitions (self->rk, list);
+    rd_kafka_topic_partition_list_destroy (list);
+    part->paused = false;
+}
+
+static void
+look_at_parts (weft_kafka_t *self)
+{
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        int64_t low, high, mark = part->start;
+        if (!part->assigned)
+            continue;
+        (void)weft_watermark_low (part->mark, &mark);
+        if (!rd_kafka_get_watermark_offsets (self->rk, part->topic,
+                                             part->partition, &low, &high) &&
+            high >= mark)
+            weft_metric_set (part->lag, (double)(high - mark));
+        if (part->paused && !weft_watermark_full (part->mark))
+            resume (self, part);
+    }
+}
+
+void
+weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms)
+{
+    weft_kafka_store (self);
+    look_at_parts (self);
+    if (self->revoking && (now_ms >= self->revoke_until || !in_flight (self)))
+        let_go (self);
+    if (self->given && !self->revoking && self->search_at != INT64_MAX)
+        search_step (self, now_ms);
+}
+
+void
+weft_kafka_group_close (weft_kafka_t *self)
+{
+    weft_kafka_search_destroy (&self->search);
+    if (self->given)
+        rd_kafka_topic_partition_list_destroy (self->given);
+    self->given = NULL;
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        for (uint64_t k = 0; k < part->n_names; k++)
+            free (part->names[k]);
+        free (part->names);
+        weft_watermark_destroy (&part->mark);
+        free (part->topic);
+        free (part);
+    }
+    free (self->parts);
+}

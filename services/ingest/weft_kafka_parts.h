@@ -1,0 +1,118 @@
+//  weft_kafka_parts.h - the inside of the Kafka input; only weft_kafka*.c see
+//  it, and librdkafka's header goes no further.
+
+#ifndef WEFT_KAFKA_PARTS_H_INCLUDED
+#define WEFT_KAFKA_PARTS_H_INCLUDED
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "weft_kafka.h"
+#include "weft_kafka_start.h"
+#include "weft_ledger.h"
+#include "weft_metrics.h"
+#include "weft_watermark.h"
+
+//  One partition that was ever assigned to this member. Never freed before the
+//  input: ledger entries and positions on their way borrow its names.
+typedef struct {
+    char *topic;
+    char **names;  //  topic#1, topic#2, ... as they were asked for
+    uint64_t n_names;
+    int32_t partition;
+    uint32_t epoch;  //  counts assignments
+    bool assigned;
+    bool paused;     //  its ring is full
+    int64_t start;   //  where this assignment began
+    int64_t stored;  //  last offset handed to the commit
+    weft_watermark_t *mark;
+    weft_metric_t *lag;
+} weft_part_t;
+
+//  Finds out where partitions begin, in a thread of its own: librdkafka has no
+//  way to ask for that without waiting.
+typedef struct {
+    pthread_t thread;
+    rd_kafka_t *rk;
+    int fd;                                 //  written when it is done
+    rd_kafka_topic_partition_list_t *list;  //  with the committed offsets
+    struct {
+        int64_t low, high;
+        rd_kafka_resp_err_t err;
+    } * ends;  //  one for each of the list
+    rd_kafka_resp_err_t err;
+    atomic_bool cancelled, done;
+} weft_kafka_search_t;
+
+struct weft_kafka {
+    weft_input_t input;  //  first: what weft_kafka_input gives
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events;  //  rebalances, errors, logs
+    rd_kafka_queue_t *data;    //  messages
+    int fd;                    //  an eventfd that both queues write
+    weft_part_t **parts;
+    uint32_t n_parts, room_parts;
+    rd_kafka_message_t *current;  //  the message that is open
+    weft_part_t *open;            //  its partition
+    rd_kafka_message_t *stash;    //  came with an event
+    char path[320];
+    int64_t served_ms;  //  when events were last served
+    //  A rebalance that takes partitions away waits for what is in flight; one
+    //  that gives some, for where they begin.
+    bool revoking;
+    bool again;  //  not the group's wish: the same partitions, found anew
+    int64_t revoke_until;
+    int64_t rebalance_ms;
+    rd_kafka_topic_partition_list_t *given;
+    weft_kafka_search_t *search;
+    int64_t search_at;  //  when to try again
+    bool from_end;      //  a partition's first time: only what is new
+    bool closing;
+    bool fatal;
+    char group[128], member[128];
+    char topics[256];   //  as configured, for people
+    char trouble[512];  //  why nothing comes, or ""
+    char said[160];     //  last line of the library that was logged
+    int64_t said_ms, trouble_ms;
+    weft_metric_t *rebalances, *gaps, *strays;
+};
+
+//  weft_kafka_config.c. Returns new: librdkafka's configuration, or NULL with a
+//  reason.
+rd_kafka_conf_t *weft_kafka_configure (weft_kafka_t *self,
+                                       const weft_kafka_config_t *config,
+                                       char why[WEFT_INPUT_WHY]);
+
+//  weft_kafka_group.c: the group's callback, and what it leaves to be done.
+void weft_kafka_rebalance (rd_kafka_t *rk,
+                           rd_kafka_resp_err_t err,
+                           rd_kafka_topic_partition_list_t *list,
+                           void *opaque);
+void weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms);
+void weft_kafka_group_close (weft_kafka_t *self);
+void weft_kafka_store (weft_kafka_t *self);
+//  Begins anew with the partitions that it has, from what is committed.
+void weft_kafka_find_anew (weft_kafka_t *self);
+weft_part_t *
+weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
+
+//  weft_kafka_search.c. Returns new: a search under way; borrows `rk` and `fd`
+//  until it is destroyed, which waits for a second at most.
+weft_kafka_search_t *weft_kafka_search_new (
+    rd_kafka_t *rk, int fd, const rd_kafka_topic_partition_list_t *list);
+void weft_kafka_search_destroy (weft_kafka_search_t **self_p);
+
+//  weft_kafka_trouble.c: what librdkafka says, in words that help.
+void
+weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque);
+void weft_kafka_log (const rd_kafka_t *rk,
+                     int level,
+                     const char *facility,
+                     const char *text);
+//  An error that came in the place of a message.
+void weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m);
+//  Messages come: whatever it was, it is over.
+void weft_kafka_well (weft_kafka_t *self);
+
+#endif

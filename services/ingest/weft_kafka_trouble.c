@@ -1,0 +1,150 @@
+//  weft_kafka_trouble.c - what librdkafka says, in words that help.
+//
+//  One line per event, not per attempt: the library repeats itself as long as
+//  something lasts. What lasts is kept for /readyz until messages come again.
+
+#include "weft_kafka_parts.h"
+
+#include "weft_log.h"
+#include "weft_time.h"
+
+#define REPEAT_MS 30000  //  the same again: so often at most
+
+//  `what` to do about it comes first: readyz shows only so much.
+static void
+trouble (weft_kafka_t *self, const char *id, const char *what, const char *why)
+{
+    char text[sizeof (self->trouble)];
+    int64_t now_ms = weft_time_ms ();
+    size_t same = strlen (what);
+    snprintf (text, sizeof (text), "%s: %.300s", what, why);
+    if (!strncmp (text, self->trouble, same) &&
+        now_ms < self->trouble_ms + REPEAT_MS)
+        return;
+    snprintf (self->trouble, sizeof (self->trouble), "%s", text);
+    self->trouble_ms = now_ms;
+    weft_log (WEFT_ERROR, id, "%s", text);
+}
+
+void
+weft_kafka_well (weft_kafka_t *self)
+{
+    if (*self->trouble)
+        weft_log (WEFT_INFO, "KAFKA-WELL", "it is over: %s", self->trouble);
+    *self->trouble = 0;
+}
+
+static void
+end_of_member (weft_kafka_t *self)
+{
+    char text[256];
+    rd_kafka_resp_err_t err =
+        rd_kafka_fatal_error (self->rk, text, sizeof (text));
+    if (err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        trouble (self, "KAFKA-FENCED",
+                 "another process is this member of the group; give each "
+                 "replica a name of its own in options.member",
+                 text);
+    else
+        trouble (self, "KAFKA-FATAL", "this process ends", text);
+    self->fatal = true;
+}
+
+void
+weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+    weft_kafka_t *self = opaque;
+    (void)rk;
+    switch (err) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+        end_of_member (self);
+        break;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        trouble (self, "KAFKA-CREDENTIALS",
+                 "the brokers refuse options.sasl, user or password_file; it "
+                 "is tried again",
+                 reason);
+        break;
+    case RD_KAFKA_RESP_ERR__SSL:
+        trouble (self, "KAFKA-TLS",
+                 "no secure connection, see options.security and ca_file; it "
+                 "is tried again",
+                 reason);
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        trouble (self, "KAFKA-NOT-ALLOWED",
+                 "the user may not read this topic, or not as this group",
+                 reason);
+        break;
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        //  Says why in the trouble that it had before, if it had any.
+        if (!*self->trouble)
+            trouble (self, "KAFKA-UNREACHABLE",
+                     "no broker of options.brokers answers; it is tried again",
+                     reason);
+        break;
+    default:
+        //  Per attempt: what lasts comes as ALL_BROKERS_DOWN.
+        weft_log (WEFT_DEBUG, "KAFKA-NOTE", "%s: %s",
+                  rd_kafka_err2name ((rd_kafka_resp_err_t)err), reason);
+        break;
+    }
+}
+
+//  Repeated lines are left out for a while: a broker that is away is told once.
+void
+weft_kafka_log (const rd_kafka_t *rk,
+                int level,
+                const char *facility,
+                const char *text)
+{
+    weft_kafka_t *self = rd_kafka_opaque (rk);
+    char line[sizeof (self->said)];
+    int64_t now_ms = weft_time_ms ();
+    snprintf (line, sizeof (line), "%s", facility);
+    if (!strcmp (line, self->said) && now_ms < self->said_ms + REPEAT_MS)
+        return;
+    snprintf (self->said, sizeof (self->said), "%s", line);
+    self->said_ms = now_ms;
+    weft_log (level <= 4 ? WEFT_WARN : WEFT_INFO, "KAFKA-LIBRARY", "%s: %.400s",
+              facility, text);
+}
+
+void
+weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m)
+{
+    const char *text = rd_kafka_message_errstr (m);
+    switch (m->err) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+        end_of_member (self);
+        break;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        //  Retention has overtaken us, or an unclean election has cut the log.
+        weft_log (WEFT_WARN, "KAFKA-OFFSET-GONE", "%s/%d at %lld: %s",
+                  rd_kafka_topic_name (m->rkt), m->partition,
+                  (long long)m->offset, text);
+        weft_kafka_find_anew (self);
+        break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        trouble (self, "KAFKA-TOPIC-GONE",
+                 "a topic is not there (any more); it is looked for again",
+                 text);
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        trouble (self, "KAFKA-NOT-ALLOWED",
+                 "the user may not read this topic, or not as this group",
+                 text);
+        break;
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+        weft_log (WEFT_WARN, "KAFKA-AWAY", "%s", text);
+        break;
+    default:
+        weft_log (WEFT_WARN, "KAFKA-READ-FAILED", "%s: %s",
+                  rd_kafka_err2name (m->err), text);
+        break;
+    }
+}

@@ -1,0 +1,298 @@
+//  weft_reader.c - messages to items, the share's only.
+
+#include "weft_reader.h"
+#include "weft_hash.h"
+
+struct weft_reader {
+    weft_input_t *input;
+    weft_decoder_t *decoder;
+    weft_hand_t *hand;
+    uint32_t share, shares;
+    int64_t from;  //  items before it are behind us
+    //  The message that is open.
+    weft_message_t message;
+    bool open;
+    bool summed;
+    bool alone;      //  it has but one item, and that was read
+    uint64_t items;  //  of it so far
+    uint8_t sha256[32];
+};
+
+weft_reader_t *
+weft_reader_new (weft_input_t *input,
+                 weft_decoder_t *decoder,
+                 weft_hand_t *hand,
+                 uint32_t share,
+                 uint32_t shares)
+{
+    weft_reader_t *self = calloc (1, sizeof (*self));
+    if (!self)
+        return NULL;
+    self->input = input;
+    self->decoder = decoder;
+    self->hand = hand;
+    self->share = share;
+    self->shares = shares;
+    return self;
+}
+
+void
+weft_reader_destroy (weft_reader_t **self_p)
+{
+    free (*self_p);
+    *self_p = NULL;
+}
+
+int
+weft_reader_seek (weft_reader_t *self,
+                  const weft_place_t *place,
+                  int64_t offset)
+{
+    self->open = false;
+    self->from = offset;
+    return self->input->seek (self->input, place);
+}
+
+static int
+open_message (weft_reader_t *self)
+{
+    int rc = self->input->next (self->input, &self->message);
+    if (rc != 1)
+        return rc;
+    self->open = true;
+    self->summed = self->alone = false;
+    self->items = 0;
+    if (!self->message.why)
+        weft_decoder_open (self->decoder, self->message.data,
+                           self->message.size);
+    return 1;
+}
+
+static void
+close_message (weft_reader_t *self)
+{
+    self->input->advance (self->input, self->items);
+    self->open = false;
+}
+
+void
+weft_reader_rest (weft_reader_t *self)
+{
+    if (self->open && self->alone && self->message.at.part)
+        close_message (self);
+}
+
+static void
+sum (weft_reader_t *self)
+{
+    if (!self->summed)
+        weft_sha256 (self->message.data, self->message.size, self->sha256);
+    self->summed = true;
+}
+
+//  Which item it is, for the hand: a number in the input, or a hash of where it
+//  stands in a stream.
+static int64_t
+key_of (const weft_reader_t *self)
+{
+    const weft_message_t *message = &self->message;
+    if (!message->at.part)
+        return message->place.offset + (int64_t)self->items;
+    uint64_t hash = weft_hash (message->path, strlen (message->path));
+    return (int64_t)(weft_hash_u64 (hash + self->items) >> 1);
+}
+
+//  What a dead letter shows of the packet.
+static void
+keep_sample (weft_taken_t *taken, const void *data, size_t size)
+{
+    size = WEFT_MIN (size, (size_t)WEFT_READER_SAMPLE_MOST);
+    taken->sample_size = 0;
+    if (size > taken->sample_room) {
+        uint8_t *moved = realloc (taken->sample, size);
+        if (!moved)
+            return;
+        taken->sample = moved;
+        taken->sample_room = size;
+    }
+    if (size)
+        memcpy (taken->sample, data, size);
+    taken->sample_size = size;
+}
+
+static void
+refuse (weft_taken_t *taken, int rc, const char *why, const char *schema)
+{
+    taken->rc = rc;
+    snprintf (taken->why, sizeof (taken->why), "%s", why);
+    snprintf (taken->schema, sizeof (taken->schema), "%s", schema);
+}
+
+//  What a stream knows of the message beyond its bytes.
+static void
+fill_stream (weft_reader_t *self, weft_taken_t *taken)
+{
+    const weft_message_t *message = &self->message;
+    taken->at = message->at;
+    taken->partition = message->partition;
+    taken->t_kafka = message->t_kafka;
+    taken->topic = NULL;
+    if (!message->at.part)
+        return;
+    taken->offset = message->at.offset;
+    taken->topic =
+        self->input->topic (self->input, message->at.part, self->items);
+}
+
+static void
+fill_taken (weft_reader_t *self, weft_taken_t *taken, bool alone)
+{
+    const weft_message_t *message = &self->message;
+    self->alone = alone;
+    taken->place = message->place;
+    taken->offset = message->place.offset + (int64_t)self->items;
+    taken->key = key_of (self);
+    fill_stream (self, taken);
+    taken->item = (uint32_t)self->items;
+    taken->size = (uint32_t)message->size;
+    if (alone && !message->archived)
+        snprintf (taken->path, sizeof (taken->path), "%s", message->path);
+    else
+        snprintf (taken->path, sizeof (taken->path), "%.490s#%llu",
+                  message->path,
+                  (unsigned long long)(message->place.item + self->items));
+    if (message->data) {
+        sum (self);
+        memcpy (taken->sha256, self->sha256, sizeof (taken->sha256));
+    }
+}
+
+//  Decodes the next item into `taken`. False at the end of the message.
+static bool
+decode_item (weft_reader_t *self, weft_taken_t *taken)
+{
+    weft_decoded_t item;
+    if (self->message.why) {
+        fill_taken (self, taken, true);
+        refuse (taken, WEFT_EIO, self->message.why, "");
+        keep_sample (taken, "", 0);
+        return self->items == 0;
+    }
+    weft_decoder_into (self->decoder, &taken->normal);
+    bool more = weft_decoder_next (self->decoder, &item);
+    weft_decoder_into (self->decoder, NULL);
+    if (!more)
+        return false;
+    if (item.rc == WEFT_EAGAIN) {
+        refuse (taken, item.rc, item.why, "");
+        return true;
+    }
+    fill_taken (self, taken, item.alone);
+    refuse (taken, item.rc, item.why, item.schema);
+    if (item.rc)
+        keep_sample (taken, self->message.data, self->message.size);
+    else
+        weft_normal_keep (&taken->normal);
+    return true;
+}
+
+//  An item that has crashed ingest before: not decoded again.
+static bool
+convict_item (weft_reader_t *self, weft_taken_t *taken)
+{
+    if (!self->message.why && !weft_decoder_skip (self->decoder))
+        return false;
+    fill_taken (self, taken, false);
+    refuse (taken, WEFT_ECRASHED, "ingest has died of this packet three times",
+            "");
+    keep_sample (taken, self->message.data, self->message.size);
+    return true;
+}
+
+static bool
+skip_item (weft_reader_t *self)
+{
+    if (self->message.why)
+        return self->items == 0;
+    return weft_decoder_skip (self->decoder);
+}
+
+//  Is the next item of the open message ours, and new?
+static bool
+is_wanted (const weft_reader_t *self, int64_t offset)
+{
+    return offset >= self->from &&
+           (uint64_t)offset % self->shares == self->share - 1;
+}
+
+int
+weft_reader_next (weft_reader_t *self, weft_taken_t *taken)
+{
+    for (;;) {
+        int rc = self->open ? 1 : open_message (self);
+        if (rc != 1)
+            return rc;
+        int64_t offset = self->message.place.offset + (int64_t)self->items;
+        bool wanted = is_wanted (self, offset);
+        bool there;
+        if (!wanted) {
+            there = skip_item (self);
+        } else if (!weft_hand_take (self->hand, key_of (self))) {
+            there = convict_item (self, taken);
+        } else {
+            there = decode_item (self, taken);
+            weft_hand_lay_down (self->hand);
+            if (there && taken->rc == WEFT_EAGAIN)
+                return WEFT_EAGAIN;
+        }
+        if (!there) {
+            close_message (self);
+            continue;
+        }
+        self->items++;
+        if (wanted)
+            return 1;
+    }
+}
+
+const weft_message_t *
+weft_reader_message (const weft_reader_t *self)
+{
+    return &self->message;
+}
+
+void
+weft_taken_decode (weft_taken_t *self,
+                   weft_decoder_t *decoder,
+                   const void *data,
+                   size_t size,
+                   uint32_t index)
+{
+    weft_decoded_t item;
+    bool found = false;
+    self->item = index;
+    self->size = (uint32_t)size;
+    weft_sha256 (data, size, self->sha256);
+    refuse (self, WEFT_EMALFORMED, "no alert in it", "");
+    weft_decoder_into (decoder, &self->normal);
+    weft_decoder_open (decoder, data, size);
+    while (!found && weft_decoder_next (decoder, &item)) {
+        found = item.index == index || item.rc == WEFT_EAGAIN;
+        //  A letter waits for its schema where it is: as a letter.
+        refuse (self, item.rc == WEFT_EAGAIN ? WEFT_ESCHEMA : item.rc, item.why,
+                item.schema);
+    }
+    weft_decoder_into (decoder, NULL);
+    if (!self->rc)
+        weft_normal_keep (&self->normal);
+    keep_sample (self, data, size);
+}
+
+void
+weft_taken_fini (weft_taken_t *self)
+{
+    weft_normal_fini (&self->normal);
+    free (self->sample);
+    self->sample = NULL;
+    self->sample_size = self->sample_room = 0;
+}

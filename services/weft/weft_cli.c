@@ -1,0 +1,148 @@
+//  weft_cli.c - connecting and printing for the operator's commands.
+
+#include "weft_cli.h"
+
+#include <getopt.h>
+#include <jansson.h>
+
+#include "weft_buf.h"
+#include "weft_log.h"
+
+static const char *
+default_address (void)
+{
+    const char *address = getenv ("WEFT__REDIS__ADDRESS");
+    return address && *address ? address : "127.0.0.1:6379";
+}
+
+weft_redis_t *
+weft_cli_redis (const char *command, const char *address, int *exit_code)
+{
+    const char *place = address ? address : default_address ();
+    weft_log_init ("weft", WEFT_ERROR);  //  people read our own words
+    const char *tls = getenv ("WEFT__REDIS__TLS");
+    const weft_redis_config_t login = {
+        .user = getenv ("WEFT__REDIS__USER"),
+        .password_file = getenv ("WEFT__REDIS__PASSWORD_FILE"),
+        .tls = tls && strcmp (tls, "true") == 0,
+        .tls_ca = getenv ("WEFT__REDIS__TLS_CA"),
+        .tls_certificate = getenv ("WEFT__REDIS__TLS_CERTIFICATE"),
+        .tls_key = getenv ("WEFT__REDIS__TLS_KEY"),
+    };
+    weft_redis_t *redis = weft_redis_new (place, &login);
+    *exit_code = redis ? 1 : 2;
+    if (!redis)
+        fprintf (stderr,
+                 "weft %s: '%s' is none of unix:/path, host:port and "
+                 "cluster:host:port,..., or the password's file or those of "
+                 "TLS cannot be read, or TLS is wanted on a Unix socket\n",
+                 command, place);
+    else if (weft_redis_ping (redis) != 0) {
+        fprintf (stderr,
+                 "weft %s: no answer from Redis at %s: %s; name another by "
+                 "--redis or WEFT__REDIS__ADDRESS\n",
+                 command, place, weft_redis_why (redis));
+        weft_redis_destroy (&redis);
+    }
+    return redis;
+}
+
+//  "a:1, b:2" to "cluster:a:1,b:2".
+static void
+name_cluster (const char *nodes, char *name, size_t room)
+{
+    size_t n = (size_t)snprintf (name, room, "cluster:");
+    for (; *nodes && n + 1 < room; nodes++)
+        if (*nodes != ' ' && *nodes != '\t')
+            name[n++] = *nodes;
+    name[n] = '\0';
+}
+
+weft_redis_t *
+weft_cli_redis_bulk (const char *command, const char *address, int *exit_code)
+{
+    char name[4096];
+    const char *nodes = getenv ("WEFT__REDIS__CLUSTER");
+    if (!address && nodes && *nodes) {
+        name_cluster (nodes, name, sizeof name);
+        address = name;
+    }
+    return weft_cli_redis (command, address, exit_code);
+}
+
+int
+weft_cli_options (int argc,
+                  char *argv[],
+                  void (*help) (FILE *out),
+                  const char **address,
+                  bool *json)
+{
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { "redis", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    for (int c; (c = getopt_long (argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'j')
+            *json = true;
+        else if (c == 'r')
+            *address = optarg;
+        else {
+            help (c == 'h' ? stdout : stderr);
+            return c == 'h' ? 0 : 2;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    help (stderr);
+    return 2;
+}
+
+int
+weft_cli_failed (const char *command, const char *what, int rc)
+{
+    fprintf (stderr, "weft %s: %s: %s\n", command, what, weft_error_text (rc));
+    return 1;
+}
+
+int
+weft_cli_lost (const char *command,
+               const char *what,
+               const weft_redis_t *redis,
+               int rc)
+{
+    if (rc != WEFT_EDOWN)
+        return weft_cli_failed (command, what, rc);
+    fprintf (stderr, "weft %s: %s: Redis at %s: %s\n", command, what,
+             weft_redis_address (redis), weft_redis_why (redis));
+    return 1;
+}
+
+json_t *
+weft_cli_text (const char *text, size_t size)
+{
+    json_t *json = json_stringn (text, size);
+    if (json)
+        return json;
+    weft_buf_t out;
+    weft_buf_init (&out, 4 * size + 1);
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x80)
+            weft_buf_add (&out, &text[i], 1);
+        else
+            weft_buf_addf (&out, "\\x%02x", (unsigned char)text[i]);
+    json = out.error ? NULL : json_stringn ((char *)out.data, out.size);
+    weft_buf_fini (&out);
+    return json ? json : json_string ("?");
+}
+
+int
+weft_cli_print (json_t *json, size_t flags)
+{
+    int rc = json ? json_dumpf (json, stdout, flags) : -1;
+    if (rc == 0)
+        putchar ('\n');
+    json_decref (json);
+    return rc == 0 ? 0 : 1;
+}

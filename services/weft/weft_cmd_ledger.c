@@ -1,0 +1,121 @@
+//  weft ledger - what became of every alert, night by night.
+
+#include <jansson.h>
+
+#include "commands.h"
+#include "weft_cli.h"
+#include "weft_ledger.h"
+
+static void
+help (FILE *out)
+{
+    fprintf (out,
+             "usage: weft ledger [--json] [--redis ADDR]\n\n"
+             "Shows per night how many source positions were received, and "
+             "what became\nof them: settled, duplicate, dead, or still in "
+             "flight.\n\n"
+             "  --json         {\"nights\": [...], \"total\": "
+             "{...}}\n" WEFT_CLI_REDIS_HELP
+             "                 With a cluster: cluster:host:port,... (default: "
+             "WEFT__REDIS__CLUSTER)\n"
+             "\nExit: 0 all nights balance, 1 failed or one does not, "
+             "2 usage.\n");
+}
+
+static weft_account_t
+sum_of (const weft_account_t *accounts, size_t n)
+{
+    weft_account_t sum = { .balanced = true };
+    for (size_t i = 0; i < n; i++) {
+        sum.received += accounts[i].received;
+        sum.settled += accounts[i].settled;
+        sum.duplicate += accounts[i].duplicate;
+        sum.dead += accounts[i].dead;
+        sum.in_flight += accounts[i].in_flight;
+        sum.balanced = sum.balanced && accounts[i].balanced;
+    }
+    return sum;
+}
+
+static json_t *
+json_of (const weft_account_t *account)
+{
+    return json_pack (
+        "{s:I, s:I, s:I, s:I, s:I, s:b}", "received",
+        (json_int_t)account->received, "settled", (json_int_t)account->settled,
+        "duplicate", (json_int_t)account->duplicate, "dead",
+        (json_int_t)account->dead, "in_flight", (json_int_t)account->in_flight,
+        "balanced", account->balanced);
+}
+
+static int
+print_json (const weft_account_t *accounts, size_t n)
+{
+    weft_account_t sum = sum_of (accounts, n);
+    json_t *nights = json_array ();
+    for (size_t i = 0; i < n; i++) {
+        json_t *night = json_pack ("{s:i}", "night", accounts[i].night);
+        json_object_update_new (night, json_of (&accounts[i]));
+        json_array_append_new (nights, night);
+    }
+    return weft_cli_print (
+        json_pack ("{s:o, s:o}", "nights", nights, "total", json_of (&sum)),
+        JSON_INDENT (2));
+}
+
+static void
+print_line (const char *name, const weft_account_t *account)
+{
+    printf ("%-8s %12llu %12llu %12llu %12llu %12llu  %s\n", name,
+            (unsigned long long)account->received,
+            (unsigned long long)account->settled,
+            (unsigned long long)account->duplicate,
+            (unsigned long long)account->dead,
+            (unsigned long long)account->in_flight,
+            account->balanced ? "yes" : "NO");
+}
+
+static int
+print_table (const weft_account_t *accounts, size_t n)
+{
+    char name[16];
+    weft_account_t sum = sum_of (accounts, n);
+    printf ("%-8s %12s %12s %12s %12s %12s  %s\n", "night", "received",
+            "settled", "duplicate", "dead", "in flight", "balanced");
+    for (size_t i = 0; i < n; i++) {
+        snprintf (name, sizeof name, "%d", accounts[i].night);
+        print_line (name, &accounts[i]);
+    }
+    print_line ("total", &sum);
+    return 0;
+}
+
+static int
+show (const char *address, bool json)
+{
+    int code = 0;
+    weft_account_t *accounts = NULL;
+    size_t n = 0;
+    weft_redis_t *redis = weft_cli_redis_bulk ("ledger", address, &code);
+    if (!redis)
+        return code;
+    int rc = weft_ledger_read (redis, &accounts, &n);
+    if (rc)
+        code = weft_cli_lost ("ledger", "cannot read the ledger", redis, rc);
+    else
+        code = json ? print_json (accounts, n) : print_table (accounts, n);
+    if (code == 0 && !sum_of (accounts, n).balanced)
+        code = 1;
+    free (accounts);
+    weft_redis_destroy (&redis);
+    return code;
+}
+
+int
+weft_cmd_ledger (int argc, char *argv[])
+{
+    const char *address = NULL;
+    bool json = false;
+    int code = weft_cli_options (argc, argv, help, &address, &json);
+    return code < 0 ? show (address, json) : code;
+}

@@ -1,0 +1,1 @@
+€EXISTS (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9) SELECT i FROM n, history h WHERE h.kind = 'D' AND i < mag (h.flux) ORDER BY lag (i) OVER (ORDER BY mjd))

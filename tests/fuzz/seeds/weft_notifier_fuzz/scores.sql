@@ -1,0 +1,1 @@
+€(SELECT max(p) FROM scores WHERE class = 'SNIa') > 0.5 AND drb > 0.8

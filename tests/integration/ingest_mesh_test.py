@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""ingest as a process: every position has one outcome, whatever dies."""
+
+import json
+import os
+import random
+import subprocess
+import time
+
+import mesh
+from mesh import BUILD, Mesh, check, free_port, wait_for
+
+WEFT = os.path.join(BUILD, "bin", "weft")
+PACKS = "../shared/data"
+
+
+def simulate(folder, alerts, *more):
+    subprocess.run([WEFT, "sim", "--seed", "5", "--alerts", str(alerts),
+                    "--out", folder, "--quiet", *more], check=True)
+    return os.path.join(folder, "alerts")
+
+
+def files_of(folder):
+    return sorted(os.path.join(at, name) for at, _, names in os.walk(folder)
+                  for name in names if not name.startswith("."))
+
+
+def ingest(m, port, inputs, name="ingest", **options):
+    return m.add(name, os.path.join(BUILD, "bin", "weft-ingest"), {
+        "service": {"data_dir": m.folder},
+        "link": {"bind": "127.0.0.1:%d" % port, "outputs": ["sink"]},
+        "http": {"address": "127.0.0.1:%d" % free_port()},
+        "options": dict(inputs=inputs, **options)})
+
+
+def ledger(m):
+    address = m.cluster.address if m.cluster else m.redis.address
+    run = subprocess.run([WEFT, "ledger", "--json", "--redis", address],
+                         stdout=subprocess.PIPE)
+    return json.loads(run.stdout)["total"]
+
+
+def seen_ids(m):
+    """Alert ids that have an outcome, from Redis itself."""
+    if m.cluster:
+        return m.cluster.count_in_hashes("seen:*")
+    out = subprocess.run(
+        ["redis-cli", "-s", m.redis.socket, "--no-raw", "EVAL",
+         "local n = 0 for _, k in ipairs (redis.call ('KEYS', 'seen:*')) do "
+         "n = n + redis.call ('HLEN', k) end return n", "0"],
+        stdout=subprocess.PIPE, check=True).stdout
+    return int(out.split()[-1])
+
+
+def peek(paths, *more):
+    run = subprocess.run([WEFT, "peek", *more, *paths],
+                         stdout=subprocess.PIPE)
+    return [json.loads(x) for x in run.stdout.splitlines()]
+
+
+def expect(m, lines):
+    """The ledger against what peek finds in the same files."""
+    good = [x for x in lines if "refused" not in x]
+    keys = {(x["survey"], x["alert_id"]) for x in good}
+    got = ledger(m)
+    want = {"received": len(lines), "settled": len(keys),
+            "duplicate": len(good) - len(keys), "dead": len(lines) - len(good),
+            "in_flight": 0, "balanced": True}
+    check(got == want, "ledger %s, expected %s" % (got, want))
+    check(seen_ids(m) == len(keys), "seen %d" % seen_ids(m))
+
+
+def ended(process, seconds):
+    wait_for(lambda: not process.running(), seconds,
+             "%s ends by itself" % process.name)
+    check(process.popen.returncode == 0,
+          "%s ended with %s" % (process.name, process.popen.returncode))
+
+
+def a_night_is_settled(cluster=None):
+    with Mesh("a night is settled", redis=True, cluster=cluster) as m:
+        port = free_port()
+        alerts = simulate(m.path("sim"), 600, "--malformed", "7",
+                          "--duplicates", "0.05")
+        ingest(m, port, [alerts])
+        m.sink([port])
+        m.start()
+        ended(m.processes["ingest"], 60)
+        expect(m, peek([alerts]))
+        #  Read again: the same positions, nothing happens twice.
+        m.processes["ingest"].start()
+        ended(m.processes["ingest"], 60)
+        expect(m, peek([alerts]))
+
+
+def killed_again_and_again(cluster=None):
+    with Mesh("ingest is killed again and again", redis=True, cluster=cluster) as m:
+        ports = free_port(), free_port()
+        alerts = simulate(m.path("sim"), 1500, "--malformed", "5")
+        for i in (0, 1):
+            ingest(m, ports[i], [alerts], "ingest%d" % i,
+                   share="%d/2" % (i + 1), rate=250)
+        m.sink(ports)
+        m.start()
+        both = [m.processes["ingest0"], m.processes["ingest1"]]
+        start = time.monotonic()
+        random.seed(1)
+        while any(p.running() for p in both) and \
+                time.monotonic() - start < 90 * mesh.PATIENCE:
+            time.sleep(0.4)
+            victim = random.choice(both)
+            if victim.running() and time.monotonic() - start < 8:
+                victim.restart()
+        for process in both:
+            ended(process, 30)
+        expect(m, peek([alerts]))
+
+
+def redis_goes_away():
+    with Mesh("Redis is killed under ingest", redis=True) as m:
+        port = free_port()
+        alerts = simulate(m.path("sim"), 1200)
+        #  It stays when all is read, however long Redis is looked for.
+        ingest(m, port, [alerts], rate=300, stay=True)
+        m.sink([port])
+        m.start()
+        wait_for(lambda: ledger(m)["settled"] > 200, 30, "some are settled")
+        m.redis.kill()
+        wait_for(lambda: m.processes["ingest"].http("/readyz")[0] == 503, 10,
+                 "unready without Redis")
+        m.redis.start()
+        lines = peek([alerts])
+        wait_for(lambda: ledger(m)["received"] == len(lines) and
+                 ledger(m)["in_flight"] == 0, 60, "all is settled")
+        expect(m, lines)
+        m.drain()
+
+
+def a_dead_letter_is_put_back(cluster=None):
+    with Mesh("a dead letter of ingest is put back", redis=True, cluster=cluster) as m:
+        port = free_port()
+        alerts = simulate(m.path("sim"), 50, "--malformed", "3")
+        ingest(m, port, [alerts], stay=True)
+        m.sink([port])
+        m.start()
+        wait_for(lambda: ledger(m)["dead"] == 3, 30, "three are dead")
+        listed = subprocess.run(
+            [WEFT, "dlq", "ls", "--json", "--redis", m.redis.address],
+            stdout=subprocess.PIPE, check=True).stdout
+        letters = json.loads(listed)
+        check(all(x["reason"] for x in letters), "a letter without reason")
+        #  The empty packet has no bytes to put back, and comes in any order.
+        key = next(x["key"] for x in letters if x["sample"])
+        subprocess.run([WEFT, "dlq", "replay", "ingest", key, "--redis",
+                        m.redis.address], check=True,
+                       stdout=subprocess.DEVNULL)
+        #  It is as bad as before: it comes back, and stays dead.
+        wait_for(lambda: m.redis.command("HEXISTS", "dlq:ingest", key) == 1,
+                 10, "the letter is back")
+        check(ledger(m)["balanced"], "ledger %s" % ledger(m))
+        m.drain()
+
+
+def all_sample_packets(cluster=None):
+    if not os.path.isdir(PACKS):
+        print("SKIP: no data packs in ../shared/data")
+        return
+    packs = ["ztf_native", "lsst_confluent_derived", "lsst_native",
+             "malformed", "schemas"]
+    subprocess.run([PACKS + "/unpack", "build/data", *packs], check=True,
+                   stdout=subprocess.DEVNULL)
+    folders = [os.path.abspath("build/data/" + p) for p in packs]
+    with Mesh("every sample packet is settled", redis=True, cluster=cluster) as m:
+        port = free_port()
+        ingest(m, port, folders[:-1], schemas=folders[-1])
+        m.sink([port])
+        m.start()
+        ended(m.processes["ingest"], 90)
+        expect(m, peek(folders[:-1], "--schemas", folders[-1]))
+
+
+def on_a_cluster(test):
+    def run():
+        test(cluster=False)
+    run.__name__ = test.__name__ + "_on_a_cluster"
+    return run
+
+
+def slots_move_and_masters_die():
+    """While alerts flow, and ingest is killed as well."""
+    with Mesh("slots move and masters die", redis=True, cluster=True) as m:
+        ports = free_port(), free_port()
+        alerts = simulate(m.path("sim"), 6000, "--malformed", "5",
+                          "--duplicates", "0.02")
+        for i in (0, 1):
+            ingest(m, ports[i], [alerts], "ingest%d" % i,
+                   share="%d/2" % (i + 1), rate=150, stay=True)
+        m.sink(ports)
+        m.start()
+        wait_for(lambda: ledger(m)["settled"] > 100, 30, "some are settled")
+        end = m.cluster.disturb_in_background()
+        wait_for(lambda: m.cluster.kills >= 1 or m.cluster.failure, 120,
+                 "a master is replaced")
+        m.processes["ingest0"].restart()
+        wait_for(lambda: m.cluster.kills >= 2 or m.cluster.failure, 120,
+                 "a master is replaced")
+        end()
+        check(not m.cluster.failure, m.cluster.failure)
+        lines = peek([alerts])
+        wait_for(lambda: ledger(m)["received"] == len(lines) and
+                 ledger(m)["in_flight"] == 0, 60, "all is settled")
+        print("     %d masters killed, %d reshards" % (
+            m.cluster.kills, m.cluster.reshards))
+        expect(m, lines)
+        m.drain()
+
+
+def a_cluster_that_is_none():
+    """What does not work is said, and nobody ends."""
+    with Mesh("a cluster that is none", redis=True) as m:
+        port, nobody = free_port(), free_port()
+        alerts = simulate(m.path("sim"), 20)
+        process = ingest(m, port, [alerts])
+        process.config["redis"]["cluster"] = ["127.0.0.1:%d" % nobody]
+        process.write()
+        m.sink([port])
+        m.start()
+
+        def said():
+            with open(process.log) as f:
+                return [x for x in f if "REDIS-DOWN" in x and
+                        "127.0.0.1:%d" % nobody in x]
+        wait_for(said, 30, "the log names the node that is not there")
+        check(process.http("/readyz")[0] == 503, "it is ready")
+        check(process.running(), "it ended")
+
+
+mesh.main([a_night_is_settled, killed_again_and_again, redis_goes_away,
+           a_dead_letter_is_put_back, all_sample_packets,
+           on_a_cluster(a_night_is_settled),
+           on_a_cluster(killed_again_and_again),
+           on_a_cluster(a_dead_letter_is_put_back),
+           on_a_cluster(all_sample_packets), slots_move_and_masters_die,
+           a_cluster_that_is_none])

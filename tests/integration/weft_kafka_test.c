@@ -1,0 +1,294 @@
+//  The Kafka input against librdkafka's own cluster in this process: what is
+//  committed, what is read again, who has which partition.
+
+#include "unit/testing.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "weft_kafka.h"
+#include "weft_time.h"
+
+enum { PARTITIONS = 2, MESSAGES = 50, PATIENCE_MS = 120000 };
+
+typedef struct {
+    rd_kafka_t *producer;
+    rd_kafka_mock_cluster_t *cluster;
+    char brokers[256];
+} rig_t;
+
+static int
+open_rig (void **state)
+{
+    static rig_t rig;
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new ();
+    rd_kafka_conf_set (conf, "test.mock.num.brokers", "1", why, sizeof (why));
+    rig.producer = rd_kafka_new (RD_KAFKA_PRODUCER, conf, why, sizeof (why));
+    assert_non_null (rig.producer);
+    rig.cluster = rd_kafka_handle_mock_cluster (rig.producer);
+    assert_non_null (rig.cluster);
+    snprintf (rig.brokers, sizeof (rig.brokers), "%s",
+              rd_kafka_mock_cluster_bootstraps (rig.cluster));
+    *state = &rig;
+    return 0;
+}
+
+static int
+close_rig (void **state)
+{
+    rig_t *rig = *state;
+    rd_kafka_destroy (rig->producer);
+    return 0;
+}
+
+//  MESSAGES in each partition, "partition:offset" in each.
+static void
+fill_topic (rig_t *rig, const char *topic)
+{
+    assert_int_equal (
+        rd_kafka_mock_topic_create (rig->cluster, topic, PARTITIONS, 1), 0);
+    for (int partition = 0; partition < PARTITIONS; partition++)
+        for (int i = 0; i < MESSAGES; i++) {
+            char text[32];
+            snprintf (text, sizeof (text), "%d:%d", partition, i);
+            assert_int_equal (
+                rd_kafka_producev (rig->producer, RD_KAFKA_V_TOPIC (topic),
+                                   RD_KAFKA_V_PARTITION (partition),
+                                   RD_KAFKA_V_VALUE (text, strlen (text)),
+                                   RD_KAFKA_V_MSGFLAGS (RD_KAFKA_MSG_F_COPY),
+                                   RD_KAFKA_V_END),
+                0);
+        }
+    assert_int_equal (rd_kafka_flush (rig->producer, PATIENCE_MS), 0);
+}
+
+//  Without a static name, which this cluster does not know: such a member would
+//  have to be waited out.
+static weft_kafka_t *
+open_member (const rig_t *rig, const char *topic)
+{
+    char *topics[] = { (char *)(uintptr_t)topic };
+    char why[WEFT_INPUT_WHY];
+    const weft_kafka_config_t config = { .brokers = rig->brokers,
+                                         .topics = { topics, 1 },
+                                         .group = topic[0] == '^' ? topic + 1
+                                                                  : topic,
+                                         .member = "",
+                                         .start = "earliest",
+                                         .security = "plaintext",
+                                         .sasl = "",
+                                         .user = "",
+                                         .password_file = "",
+                                         .ca_file = "",
+                                         .prefetch_mb = 1,
+                                         .rebalance_ms = 1000,
+                                         .discover_s = 1 };
+    weft_kafka_t *kafka = weft_kafka_new (&config, why);
+    if (!kafka)
+        fail_msg ("%s", why);
+    return kafka;
+}
+
+//  The next message of a member, waited for; false after `ms` without any.
+static bool
+next (weft_kafka_t *kafka, weft_message_t *message, int ms)
+{
+    weft_input_t *input = weft_kafka_input (kafka);
+    for (int64_t until = weft_time_ms () + ms; weft_time_ms () < until;) {
+        assert_int_equal (weft_kafka_beat (kafka, weft_time_ms ()), 0);
+        int rc = input->next (input, message);
+        if (rc == 1)
+            return true;
+        assert_int_equal (rc, WEFT_EAGAIN);
+        struct pollfd fd = { .fd = weft_kafka_fd (kafka), .events = POLLIN };
+        (void)poll (&fd, 1, 50);
+    }
+    return false;
+}
+
+//  Reads one message whole, of one item that is on its way now.
+static weft_position_t
+take (weft_kafka_t *kafka, const weft_message_t *message)
+{
+    weft_input_t *input = weft_kafka_input (kafka);
+    weft_position_t at = message->at;
+    weft_kafka_take (kafka, &at);
+    input->advance (input, 1);
+    return at;
+}
+
+static void
+check_text (const weft_message_t *message)
+{
+    char want[32];
+    snprintf (want, sizeof (want), "%d:%lld", message->partition,
+              (long long)message->at.offset);
+    assert_int_equal (message->size, strlen (want));
+    assert_memory_equal (message->data, want, strlen (want));
+}
+
+//  Everything but the 10th of partition 0 ends: that is what is read again, and
+//  what lies behind it.
+static void
+only_what_is_settled_is_committed (void **state)
+{
+    rig_t *rig = *state;
+    weft_message_t message;
+    weft_position_t stuck = { 0 };
+    fill_topic (rig, "settled");
+    weft_kafka_t *kafka = open_member (rig, "settled");
+    for (int i = 0; i < PARTITIONS * MESSAGES; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        check_text (&message);
+        assert_string_equal (weft_kafka_input (kafka)->topic (
+                                 weft_kafka_input (kafka), message.at.part, 0),
+                             "settled");
+        assert_string_equal (weft_kafka_input (kafka)->topic (
+                                 weft_kafka_input (kafka), message.at.part, 2),
+                             "settled#2");
+        bool is_stuck = message.partition == 0 && message.at.offset == 10;
+        weft_position_t at = take (kafka, &message);
+        if (is_stuck)
+            stuck = at;
+        else
+            weft_kafka_end (kafka, &at);
+    }
+    assert_int_equal (stuck.offset, 10);
+    weft_kafka_destroy (&kafka);
+    assert_null (kafka);
+
+    kafka = open_member (rig, "settled");
+    for (int i = 10; i < MESSAGES; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_int_equal (message.partition, 0);
+        assert_int_equal (message.at.offset, i);
+        weft_position_t at = take (kafka, &message);
+        weft_kafka_end (kafka, &at);
+    }
+    weft_kafka_destroy (&kafka);
+
+    kafka = open_member (rig, "settled");
+    char why[256];
+    for (int64_t until = weft_time_ms () + PATIENCE_MS;
+         !weft_kafka_ready (kafka, why, sizeof (why)) &&
+         weft_time_ms () < until;)
+        (void)next (kafka, &message, 50);
+    assert_true (weft_kafka_ready (kafka, why, sizeof (why)));
+    assert_false (next (kafka, &message, 1000));
+    weft_kafka_destroy (&kafka);
+}
+
+//  A pattern, and positions of an assignment that is over.
+static void
+an_old_epoch_moves_nothing (void **state)
+{
+    rig_t *rig = *state;
+    weft_message_t message;
+    weft_position_t first[PARTITIONS * MESSAGES];
+    fill_topic (rig, "night_1");
+    weft_kafka_t *a = open_member (rig, "^night_.*");
+    for (int i = 0; i < PARTITIONS * MESSAGES; i++) {
+        assert_true (next (a, &message, PATIENCE_MS));
+        first[i] = take (a, &message);
+    }
+    //  Another member: the first waits a second for what is in flight, then
+    //  both begin at the start, as nothing was settled.
+    weft_kafka_t *b = open_member (rig, "^night_.*");
+    int read[PARTITIONS] = { 0 };
+    for (int64_t until = weft_time_ms () + PATIENCE_MS;
+         read[0] + read[1] < PARTITIONS * MESSAGES &&
+         weft_time_ms () < until;) {
+        if (next (a, &message, 20)) {
+            assert_int_equal (message.at.offset, read[message.partition]++);
+            (void)take (a, &message);
+            //  The old one ends now: nothing may be committed by that.
+            for (int i = 0; i < PARTITIONS * MESSAGES; i++)
+                weft_kafka_end (a, &first[i]);
+        }
+        if (next (b, &message, 20)) {
+            assert_int_equal (message.at.offset, read[message.partition]++);
+            (void)take (b, &message);
+        }
+    }
+    assert_int_equal (read[0], MESSAGES);
+    assert_int_equal (read[1], MESSAGES);
+    weft_kafka_destroy (&a);
+    weft_kafka_destroy (&b);
+
+    a = open_member (rig, "^night_.*");
+    assert_true (next (a, &message, PATIENCE_MS));
+    assert_int_equal (message.at.offset, 0);
+    weft_kafka_destroy (&a);
+}
+
+static void
+refuse (weft_kafka_config_t config, const char *option)
+{
+    char why[WEFT_INPUT_WHY] = "";
+    weft_kafka_t *kafka = weft_kafka_new (&config, why);
+    assert_null (kafka);
+    if (!strstr (why, option))
+        fail_msg ("'%s' does not name %s", why, option);
+}
+
+static void
+a_wrong_option_is_named (void **state)
+{
+    (void)state;
+    char *topics[] = { "t" }, *nonsense[] = { "no.such.property=1" },
+         *missing[] = { "sasl.password=/nowhere/at/all" },
+         *bare[] = { "fetch.max.bytes" };
+    const weft_kafka_config_t good = { .brokers = "127.0.0.1:1",
+                                       .topics = { topics, 1 },
+                                       .group = "g",
+                                       .member = "",
+                                       .start = "earliest",
+                                       .security = "plaintext",
+                                       .sasl = "",
+                                       .user = "",
+                                       .password_file = "",
+                                       .ca_file = "",
+                                       .prefetch_mb = 1,
+                                       .discover_s = 1 };
+    weft_kafka_config_t config = good;
+    config.topics.n = 0;
+    refuse (config, "options.topics");
+    config = good;
+    config.start = "middle";
+    refuse (config, "options.start");
+    config = good;
+    config.security = "secret";
+    refuse (config, "options.security");
+    config = good;
+    config.password_file = "/nowhere/at/all";
+    refuse (config, "options.password_file: /nowhere/at/all");
+    config = good;
+    config.properties = (weft_texts_t){ nonsense, 1 };
+    refuse (config, "options.kafka");
+    config = good;
+    config.properties = (weft_texts_t){ bare, 1 };
+    refuse (config, "options.kafka: 'fetch.max.bytes'");
+    config = good;
+    config.secret_files = (weft_texts_t){ missing, 1 };
+    refuse (config, "options.kafka_files: /nowhere/at/all");
+}
+
+int
+main (void)
+{
+#ifdef __SANITIZE_THREAD__
+    //  librdkafka makes threads by C11's thrd_create, which the sanitizer of
+    //  this compiler does not see: the first that allocates crashes.
+    puts ("SKIP: librdkafka's threads cannot run under ThreadSanitizer");
+    return 77;
+#endif
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (a_wrong_option_is_named),
+        cmocka_unit_test (only_what_is_settled_is_committed),
+        cmocka_unit_test (an_old_epoch_moves_nothing),
+    };
+    return cmocka_run_group_tests (tests, open_rig, close_rig);
+}

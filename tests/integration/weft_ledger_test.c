@@ -1,0 +1,273 @@
+//  weft_ledger_test.c - every position once, whatever is repeated or broken.
+
+#include "../unit/testing.h"
+
+#include "both.h"
+#include "weft_ledger.h"
+#include "weft_log.h"
+#include "weft_seen.h"
+
+static weft_booking_t
+booking (int64_t offset, int64_t alert_id, int outcome)
+{
+    return (weft_booking_t){
+        .survey = weft_str ("ztf"),
+        .topic = weft_str ("night/topic"),
+        .partition = 3,
+        .offset = offset,
+        .night = 61000,
+        .has_id = alert_id != 0,
+        .alert_id = alert_id,
+        .outcome = (uint8_t)outcome,
+    };
+}
+
+static int
+take_one (int64_t offset, int64_t alert_id, bool *seen)
+{
+    weft_booking_t one = booking (offset, alert_id, 0);
+    assert_int_equal (weft_ledger_take (batch, &one, 1), 0);
+    if (seen)
+        *seen = one.seen;
+    return one.booked;
+}
+
+static int
+book_one (int64_t offset, int64_t alert_id, int outcome)
+{
+    weft_booking_t one = booking (offset, alert_id, outcome);
+    assert_int_equal (weft_ledger_book (batch, &one, 1), 0);
+    return one.booked;
+}
+
+static weft_account_t
+account_of (int32_t night)
+{
+    weft_account_t *accounts = NULL, found = { 0 };
+    size_t n = 0;
+    assert_int_equal (weft_ledger_read (redis, &accounts, &n), 0);
+    for (size_t i = 0; i < n; i++)
+        if (accounts[i].night == night)
+            found = accounts[i];
+    free (accounts);
+    return found;
+}
+
+static void
+assert_account (uint64_t received,
+                uint64_t settled,
+                uint64_t duplicate,
+                uint64_t dead,
+                uint64_t in_flight)
+{
+    weft_account_t account = account_of (61000);
+    assert_int_equal (account.received, received);
+    assert_int_equal (account.settled, settled);
+    assert_int_equal (account.duplicate, duplicate);
+    assert_int_equal (account.dead, dead);
+    assert_int_equal (account.in_flight, in_flight);
+    assert_true (account.balanced);
+}
+
+static void
+what_is_taken_is_in_flight_until_booked (void **state)
+{
+    (void)state;
+    bool seen = true;
+    assert_int_equal (take_one (10, 100, &seen), WEFT_BOOKED_NONE);
+    assert_false (seen);
+    assert_int_equal (take_one (11, 101, NULL), WEFT_BOOKED_NONE);
+    assert_int_equal (take_one (10, 100, NULL), WEFT_BOOKED_NONE);
+    assert_account (2, 0, 0, 0, 2);
+    assert_int_equal (book_one (10, 100, WEFT_BOOKED_SETTLED), 1);
+    assert_account (2, 1, 0, 0, 1);
+}
+
+static void
+a_position_is_no_duplicate_of_itself (void **state)
+{
+    (void)state;
+    bool seen = true;
+    assert_int_equal (book_one (10, 100, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (book_one (10, 100, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (take_one (10, 100, &seen), WEFT_BOOKED_SETTLED);
+    assert_false (seen);
+    assert_account (1, 1, 0, 0, 0);
+}
+
+static void
+another_position_of_the_same_id_is_a_duplicate (void **state)
+{
+    (void)state;
+    bool seen = false;
+    assert_int_equal (book_one (10, -100, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (take_one (9000000, -100, &seen), WEFT_BOOKED_NONE);
+    assert_true (seen);
+    assert_int_equal (book_one (9000000, -100, WEFT_BOOKED_DUPLICATE), 3);
+    //  Two replicas had one alert each in flight: the second to settle is it.
+    assert_int_equal (book_one (12, -100, WEFT_BOOKED_SETTLED), 3);
+    assert_account (3, 1, 2, 0, 0);
+}
+
+static void
+the_first_outcome_wins (void **state)
+{
+    (void)state;
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_DEAD), 2);
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_SETTLED), 2);
+    assert_int_equal (book_one (6, 60, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (book_one (6, 60, WEFT_BOOKED_DEAD), 1);
+    assert_account (2, 1, 0, 1, 0);
+}
+
+static void
+a_replayed_dead_letter_moves_to_settled (void **state)
+{
+    (void)state;
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_DEAD), 2);
+    for (int i = 0; i < 2; i++) {
+        weft_booking_t one = booking (5, 50, WEFT_BOOKED_SETTLED);
+        one.replayed = true;
+        assert_int_equal (weft_ledger_book (batch, &one, 1), 0);
+        assert_int_equal (one.booked, WEFT_BOOKED_SETTLED);
+    }
+    assert_account (1, 1, 0, 0, 0);
+}
+
+static void
+a_replay_that_has_an_id_at_last_is_seen (void **state)
+{
+    (void)state;
+    bool seen = false;
+    assert_int_equal (book_one (5, 0, WEFT_BOOKED_DEAD), 2);
+    assert_int_equal (book_one (6, 0, WEFT_BOOKED_DEAD), 2);
+    for (int i = 0; i < 2; i++) {  //  both are the same alert, it turns out
+        weft_booking_t one = booking (5 + i, 50, WEFT_BOOKED_SETTLED);
+        one.replayed = true;
+        assert_int_equal (weft_ledger_book (batch, &one, 1), 0);
+        assert_int_equal (one.booked,
+                          i ? WEFT_BOOKED_DUPLICATE : WEFT_BOOKED_SETTLED);
+    }
+    assert_int_equal (take_one (7, 50, &seen), WEFT_BOOKED_NONE);
+    assert_true (seen);
+    assert_account (3, 1, 1, 0, 1);
+}
+
+static void
+a_packet_without_id_is_counted (void **state)
+{
+    (void)state;
+    assert_int_equal (take_one (77, 0, NULL), WEFT_BOOKED_NONE);
+    assert_int_equal (book_one (77, 0, WEFT_BOOKED_DEAD), WEFT_BOOKED_DEAD);
+    assert_account (1, 0, 0, 1, 0);
+}
+
+static void
+positions_far_apart_and_backwards (void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    weft_booking_t many[N];
+    for (int i = 0; i < N; i++) {
+        int64_t offset = ((int64_t)(N - i) * 7919 * 7919) % (INT64_C (1) << 40);
+        many[i] = booking (offset, i + 1, 1 + i % 2);
+    }
+    assert_int_equal (weft_ledger_take (batch, many, N), 0);
+    assert_int_equal (weft_ledger_book (batch, many, N), 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal (many[i].booked, 1 + i % 2);
+    assert_account (N, N / 2, 0, N / 2, 0);
+}
+
+static void
+nights_and_sources_are_apart (void **state)
+{
+    (void)state;
+    weft_booking_t two[3] = { booking (1, 1, 1), booking (1, 2, 1),
+                              booking (1, 3, 1) };
+    two[1].night = 61001;
+    two[2].partition = 4;
+    assert_int_equal (weft_ledger_book (batch, two, 3), 0);
+    assert_account (2, 2, 0, 0, 0);
+    assert_int_equal (account_of (61001).settled, 1);
+}
+
+static void
+a_whole_batch_and_its_limits (void **state)
+{
+    (void)state;
+    static weft_booking_t many[WEFT_LEDGER_BATCH_MOST + 1];
+    for (int i = 0; i <= WEFT_LEDGER_BATCH_MOST; i++)
+        many[i] = booking (1000000 + i, 1 + i % 1000, 1);
+    assert_int_equal (
+        weft_ledger_book (batch, many, WEFT_LEDGER_BATCH_MOST + 1),
+        WEFT_ETOOBIG);
+    assert_int_equal (weft_ledger_book (batch, many, WEFT_LEDGER_BATCH_MOST),
+                      0);
+    assert_account (1024, 1000, 24, 0, 0);
+    many[7].offset = -1;
+    assert_int_equal (weft_ledger_take (batch, many, 8), WEFT_ERANGE);
+    many[7].offset = 1;
+    many[7].outcome = 0;
+    assert_int_equal (weft_ledger_book (batch, many, 8), WEFT_ERANGE);
+}
+
+static void
+seen_is_looked_up_and_runs_out (void **state)
+{
+    (void)state;
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_SETTLED), 1);
+    weft_seen_t queries[2] = {
+        { .survey = weft_str ("ztf"), .night = 61000, .alert_id = 50 },
+        { .survey = weft_str ("ztf"), .night = 61000, .alert_id = 51 },
+    };
+    uint8_t position[WEFT_SEEN_POSITION];
+    weft_seen_position (weft_str ("night/topic"), 3, 5, position);
+    assert_int_equal (weft_seen_look_up (batch, queries, 2), 0);
+    assert_true (queries[0].known);
+    assert_memory_equal (queries[0].position, position, sizeof position);
+    assert_false (queries[1].known);
+    weft_batch_clear (batch);
+    weft_batch_begin (batch, 2);
+    weft_batch_str (batch, "TTL");
+    weft_batch_argf (batch, "seen:ztf:61000:%u", weft_seen_bucket (50));
+    assert_int_equal (weft_batch_run (batch), 0);
+    int64_t ttl = weft_reply_int (weft_batch_reply (batch, 0), 0);
+    assert_true (ttl > WEFT_SEEN_SECONDS - 60 && ttl <= WEFT_SEEN_SECONDS);
+}
+
+static void
+a_wrong_account_does_not_balance (void **state)
+{
+    (void)state;
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_SETTLED), 1);
+    weft_batch_clear (batch);
+    weft_batch_words (batch, "SETBIT",
+                      spread ? "ledger:{61000:night/topic/3:0}:dead"
+                             : "ledger:61000:dead:night/topic/3:0",
+                      "5", "1");
+    assert_int_equal (weft_batch_run (batch), 0);
+    assert_false (account_of (61000).balanced);
+}
+
+int
+main (void)
+{
+#define TEST(name) BOTH_TEST (name)
+    const struct CMUnitTest tests[] = {
+        TEST (what_is_taken_is_in_flight_until_booked),
+        TEST (a_position_is_no_duplicate_of_itself),
+        TEST (another_position_of_the_same_id_is_a_duplicate),
+        TEST (the_first_outcome_wins),
+        TEST (a_replayed_dead_letter_moves_to_settled),
+        TEST (a_replay_that_has_an_id_at_last_is_seen),
+        TEST (a_packet_without_id_is_counted),
+        TEST (positions_far_apart_and_backwards),
+        TEST (nights_and_sources_are_apart),
+        TEST (a_whole_batch_and_its_limits),
+        TEST (seen_is_looked_up_and_runs_out),
+        TEST (a_wrong_account_does_not_balance),
+    };
+    weft_log_init ("test", WEFT_ERROR);
+    return both_run (tests);
+}

@@ -1,0 +1,267 @@
+"""A real Kafka for tests and experiments: KRaft, one broker or three.
+
+The broker's jars come from Maven once and stay in the build folder. Where they
+(or Java) cannot be had, `Missing` says why, and a test that needs them skips.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from ports import free_port  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("WEFT_BUILD") or ROOT / "build").resolve()
+VERSION = "3.9.1"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion>
+<groupId>weft</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>%s</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+</dependencies></project>
+""" % VERSION
+USER, PASSWORD = "weft", "weft-secret"
+
+
+class Missing(Exception):
+    """Why there is no Kafka here."""
+
+
+def jars():
+    """The folder with Kafka's jars, filled at the first call."""
+    #  One copy for all presets: a build folder inside another shares its.
+    top = next((p for p in (BUILD, *BUILD.parents) if (p / "kafka" / "libs").is_dir()), BUILD)
+    home = top / "kafka"
+    libs = home / "libs"
+    if not shutil.which("java"):
+        raise Missing("Java is not installed (Debian: default-jre-headless)")
+    if (home / "complete").exists():
+        return libs
+    if not shutil.which("mvn"):
+        raise Missing("Kafka is not downloaded yet and Maven is not installed (Debian: maven)")
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "pom.xml").write_text(POM)
+    got = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
+                         cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=900)
+    if got.returncode or not list(libs.glob("kafka_2.13-*.jar")):
+        raise Missing("Maven cannot download Kafka: " + (got.stdout.strip().splitlines() or ["?"])[0][:200])
+    (home / "complete").touch()
+    return libs
+
+
+def tool(*words, data=None, check=True):
+    """tests/kafka_tool_main: what a client of Kafka does for a test."""
+    run = subprocess.run([str(BUILD / "tests" / "kafka_tool_main"), *map(str, words)], input=data,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if check and run.returncode:
+        raise RuntimeError(f"kafka_tool {' '.join(map(str, words))}: {run.stderr.decode().strip()[-400:]}")
+    return run.stdout.decode()
+
+
+class Broker:
+    def __init__(self, cluster, number):
+        self.cluster, self.number = cluster, number
+        self.port, self.controller, self.sasl = free_port(), free_port(), free_port()
+        self.folder = cluster.folder / f"broker-{number}"
+        self.process = None
+
+    def configure(self):
+        brokers = self.cluster.brokers
+        copies = min(3, len(brokers))
+        jaas = ("org.apache.kafka.common.security.scram.ScramLoginModule required "
+                f"username=\"{USER}\" password=\"{PASSWORD}\";")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "server.properties").write_text("\n".join([
+            "process.roles=broker,controller",
+            f"node.id={self.number}",
+            "controller.quorum.voters=" + ",".join(f"{b.number}@127.0.0.1:{b.controller}" for b in brokers),
+            f"listeners=PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{self.sasl},"
+            f"CONTROLLER://127.0.0.1:{self.controller}",
+            "controller.listener.names=CONTROLLER",
+            "inter.broker.listener.name=PLAINTEXT",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
+            "sasl.enabled.mechanisms=SCRAM-SHA-256",
+            f"listener.name.sasl.scram-sha-256.sasl.jaas.config={jaas}",
+            f"offsets.topic.replication.factor={copies}",
+            f"transaction.state.log.replication.factor={copies}",
+            f"transaction.state.log.min.isr={max(1, copies - 1)}",
+            f"min.insync.replicas={max(1, copies - 1)}",
+            f"default.replication.factor={copies}",
+            "offsets.topic.num.partitions=4",
+            "group.initial.rebalance.delay.ms=0",
+            #  A broker that was killed is waited out before it may come again.
+            "broker.session.timeout.ms=3000",
+            "broker.heartbeat.interval.ms=500",
+            "auto.create.topics.enable=false",
+            "message.max.bytes=20000000",
+            f"log.dirs={self.folder}/log", ""]))
+        if not (self.folder / "log").exists():
+            self.java("kafka.tools.StorageTool", "format", "-t", self.cluster.id, "-c",
+                      self.folder / "server.properties", "--add-scram",
+                      f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]")
+
+    def java(self, *words):
+        done = subprocess.run(["java", "-cp", f"{self.cluster.libs}/*", *map(str, words)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{words[0]}: {done.stdout[-600:]}")
+
+    def start(self):
+        with open(self.folder / "log.txt", "ab") as log:
+            self.process = subprocess.Popen(
+                ["java", "-Xmx320m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self.cluster.libs}/*",
+                 "kafka.Kafka", str(self.folder / "server.properties")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def kill(self, number=signal.SIGKILL):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait()
+
+
+class Kafka:
+    """One or three brokers in a folder of their own."""
+
+    def __init__(self, folder, brokers=1):
+        self.libs = jars()
+        self.folder = pathlib.Path(folder).resolve()
+        self.id = "d2VmdC1rYWZrYS10ZXN0cw"  # any 16 bytes
+        self.brokers = []
+        self.brokers = [Broker(self, n + 1) for n in range(brokers)]
+
+    @property
+    def address(self):
+        return ",".join(f"127.0.0.1:{b.port}" for b in self.brokers)
+
+    @property
+    def sasl_address(self):
+        return ",".join(f"127.0.0.1:{b.sasl}" for b in self.brokers)
+
+    def start(self, seconds=240):
+        for broker in self.brokers:
+            broker.configure()
+        for broker in self.brokers:
+            broker.start()
+        self.wait(seconds)
+        return self
+
+    def wait(self, seconds=240):
+        """Until as many brokers answer as run."""
+        end = time.time() + seconds
+        while time.time() < end:
+            alive = [b for b in self.brokers if b.process and b.process.poll() is None]
+            if not alive:
+                break
+            if tool("brokers", self.address, check=False).strip() == str(len(alive)):
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"Kafka does not start; see {self.brokers[0].folder}/log.txt")
+
+    def stop(self):
+        for broker in self.brokers:
+            if broker.process and broker.process.poll() is None:
+                broker.process.terminate()
+        end = time.time() + 30
+        for broker in self.brokers:
+            if broker.process:
+                try:
+                    broker.process.wait(max(0.1, end - time.time()))
+                except subprocess.TimeoutExpired:
+                    broker.kill()
+
+    def kill(self):
+        for broker in self.brokers:
+            broker.kill()
+
+    def create(self, topic, partitions=4):
+        tool("create", self.address, topic, partitions, min(3, len(self.brokers)))
+
+    def feed(self, topic, messages):
+        """(partition, bytes) of each; durable when it returns. How many."""
+        command = [str(BUILD / "tests" / "kafka_tool_main"), "feed", self.address, topic]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as run:
+            for partition, data in messages:
+                run.stdin.write(struct.pack("<II", partition, len(data)) + data)
+            run.stdin.close()
+            said = run.stdout.read().decode()
+            why = run.stderr.read().decode()
+        if run.returncode:
+            raise RuntimeError(f"cannot feed {topic}: {why[-400:]}")
+        return int(said)
+
+    def ends(self, topic):
+        """partition -> (first offset, next offset)"""
+        return {int(p): tuple(e) for p, e in json.loads(tool("ends", self.address, topic)).items()}
+
+    def committed(self, group, topic):
+        """partition -> committed offset, -1: none"""
+        out = tool("committed", self.address, group, topic, check=False)
+        return {int(p): o for p, o in json.loads(out).items()} if out else {}
+
+    def at_end(self, group, topic):
+        committed = self.committed(group, topic)
+        return bool(committed) and all(max(committed.get(p, -1), low) == high
+                                       for p, (low, high) in self.ends(topic).items())
+
+
+# -- ./run kafka up|down ------------------------------------------------------
+
+def up(words):
+    count = int(words[words.index("--brokers") + 1]) if "--brokers" in words else 1
+    folder = BUILD / "kafka" / "up"
+    down([])
+    shutil.rmtree(folder, ignore_errors=True)
+    kafka = Kafka(folder, count).start()
+    (folder / "pids").write_text("\n".join(str(b.process.pid) for b in kafka.brokers) + "\n")
+    print(f"brokers        {kafka.address}")
+    print(f"with SASL      {kafka.sasl_address}  (sasl_plaintext, SCRAM-SHA-256, {USER}, {PASSWORD})")
+    print(f"folder         {folder}")
+    print("ends with      ./run kafka down")
+    return 0
+
+
+def down(_):
+    pids = BUILD / "kafka" / "up" / "pids"
+    for pid in pids.read_text().split() if pids.exists() else []:
+        try:
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            if str(pids.parent).encode() in command:
+                os.kill(int(pid), signal.SIGTERM)
+                while pathlib.Path(f"/proc/{pid}").exists():
+                    time.sleep(0.1)
+        except OSError:
+            pass
+    if pids.exists():
+        pids.unlink()
+    return 0
+
+
+def main():
+    words = sys.argv[1:]
+    commands = {"up": up, "down": down}
+    if not words or words[0] not in commands:
+        print("usage: ./run kafka up [--brokers 3] | down\n\n"
+              "A real Kafka on this machine, without ZooKeeper, for experiments: its jars are\n"
+              "downloaded with Maven once. Where ingest reads from is printed.",
+              file=sys.stderr if words and words[0] not in ("-h", "--help") else sys.stdout)
+        return 0 if words and words[0] in ("-h", "--help") else 2
+    try:
+        return commands[words[0]](words[1:])
+    except Missing as why:
+        print(f"SKIP: {why}")
+        return 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,873 @@
+//  The notifier: every key reaches the file exactly once, whatever dies.
+
+#include "unit/testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "unit/notifier_alert.h"
+#include "unit/remove_tree.h"
+#include "weft_effect.h"
+#include "weft_golden.h"
+#include "weft_log.h"
+#include "weft_notifier.h"
+#include "weft_outbox.h"
+#include "weft_sink.h"
+#include "weft_time.h"
+
+static char folder[64];
+
+static const char *
+path_in (const char *name)
+{
+    static char path[4][160];
+    static unsigned next;
+    char *out = path[next++ % 4];
+    snprintf (out, sizeof path[0], "%s/%s", folder, name);
+    return out;
+}
+
+static int
+make_folder (void **state)
+{
+    (void)state;
+    weft_log_init ("test", WEFT_ERROR);
+    strncpy (folder, "/tmp/weft-notifier-XXXXXX", sizeof folder - 1);
+    return mkdtemp (folder) ? 0 : -1;
+}
+
+static int
+drop_folder (void **state)
+{
+    (void)state;
+    return remove_tree (folder);
+}
+
+//  Two filters, two sinks: everything to "all", the likely ones to both.
+typedef struct {
+    weft_condition_option_t conditions[2];
+    weft_filter_option_t filters[2];
+    weft_sink_option_t sinks[2];
+    char *names[3];
+    char all[160], some[160];
+    weft_notifier_options_t options;
+    weft_notifier_place_t place;
+} config_t;
+
+static weft_sink_option_t
+jsonl_option (const char *name, const char *path)
+{
+    return (weft_sink_option_t){ .name = (char *)(uintptr_t)name,
+                                 .kind = (char *)"jsonl",
+                                 .mode = (char *)"live",
+                                 .path = (char *)(uintptr_t)path };
+}
+
+static void
+configure (config_t *c)
+{
+    snprintf (c->all, sizeof c->all, "%s", path_in ("all.jsonl"));
+    snprintf (c->some, sizeof c->some, "%s", path_in ("some.jsonl"));
+    c->names[0] = (char *)"all";
+    c->names[1] = (char *)"all";
+    c->names[2] = (char *)"some";
+    c->conditions[0] =
+        (weft_condition_option_t){ (char *)"always", (char *)"1" };
+    c->conditions[1] =
+        (weft_condition_option_t){ (char *)"odd", (char *)"alert_id % 2" };
+    c->filters[0] = (weft_filter_option_t){ (char *)"everything",
+                                            (char *)"me",
+                                            { &c->names[0], 1 },
+                                            { &c->conditions[0], 1 } };
+    c->filters[1] = (weft_filter_option_t){ (char *)"odd",
+                                            (char *)"me",
+                                            { &c->names[1], 2 },
+                                            { &c->conditions[1], 1 } };
+    c->sinks[0] = jsonl_option ("all", c->all);
+    c->sinks[1] = jsonl_option ("some", c->some);
+    c->options = (weft_notifier_options_t){
+        .outbox = (char *)"",
+        .keep_days = 30,
+        .keep_rows = 1000000,
+        .budget = 100000,
+        .strikes = 3,
+        .filters = { c->filters, 2 },
+        .sinks = { c->sinks, 2 },
+    };
+    c->place = (weft_notifier_place_t){ .data_dir = folder };
+}
+
+static weft_notifier_t *
+start (const config_t *c)
+{
+    char why[400] = "";
+    weft_notifier_t *self;
+    int rc = weft_notifier_new (&self, &c->options, &c->place, why, sizeof why);
+    if (rc)
+        fail_msg ("%s", why);
+    return self;
+}
+
+static weft_alert_t *
+alert_of (int64_t id)
+{
+    alert_spec_t spec = {
+        .id = id, .rows = 8, .ra = 10, .dec = 20, .drb = 0.9f, .p_ia = 0.8f
+    };
+    return make_full_alert (&spec);
+}
+
+//  Evaluates and commits alerts [first, first + n).
+static int
+process (weft_notifier_t *self, int64_t first, uint32_t n)
+{
+    weft_alert_t *alerts[64] = { NULL };
+    weft_buf_t effects[64] = { { 0 } };
+    for (uint32_t i = 0; i < n; i++) {
+        alerts[i] = alert_of (first + i);
+        weft_buf_init (&effects[i], 1 << 20);
+        int rc = weft_notifier_evaluate (self, alerts[i], &effects[i]);
+        if (rc)
+            fail_msg ("evaluate: %s", weft_error_text (rc));
+    }
+    int rc = weft_notifier_commit (self, (const weft_alert_t *const *)alerts,
+                                   effects, n);
+    for (uint32_t i = 0; i < n; i++) {
+        weft_alert_unref (&alerts[i]);
+        weft_buf_fini (&effects[i]);
+    }
+    return rc;
+}
+
+//  Reads a file of lines; counts[id] is raised for each line's alert_id if its
+//  filter is the one asked for (NULL: any). Returns the lines, -1 if one is
+//  broken.
+static long
+count_lines (const char *path, const char *filter, int *counts, int64_t most)
+{
+    FILE *file = fopen (path, "r");
+    if (!file)
+        return errno == ENOENT ? 0 : -1;
+    char *line = NULL;
+    size_t room = 0;
+    long lines = 0;
+    ssize_t size;
+    while (lines >= 0 && (size = getline (&line, &room, file)) > 0) {
+        json_t *json = json_loadb (line, (size_t)size, 0, NULL);
+        const char *id = json_string_value (json_object_get (json, "alert_id"));
+        const char *name = json_string_value (json_object_get (json, "filter"));
+        if (!id || !name || line[size - 1] != '\n') {
+            lines = -1;
+        } else {
+            lines++;
+            int64_t n = strtoll (id, NULL, 10);
+            if (n >= 0 && n < most && (!filter || !strcmp (filter, name)))
+                counts[n]++;
+        }
+        json_decref (json);
+    }
+    free (line);
+    fclose (file);
+    return lines;
+}
+
+static void
+each_key_is_there_once (int64_t n)
+{
+    int *counts = calloc ((size_t)n, sizeof *counts);
+    assert_true (count_lines (path_in ("all.jsonl"), "everything", counts, n) >=
+                 0);
+    for (int64_t i = 0; i < n; i++)
+        if (counts[i] != 1)
+            fail_msg ("all: alert %lld is there %d times", (long long)i,
+                      counts[i]);
+    memset (counts, 0, (size_t)n * sizeof *counts);
+    assert_true (count_lines (path_in ("some.jsonl"), "odd", counts, n) >= 0);
+    for (int64_t i = 0; i < n; i++)
+        if (counts[i] != i % 2)
+            fail_msg ("some: alert %lld is there %d times", (long long)i,
+                      counts[i]);
+    free (counts);
+}
+
+static int64_t
+rows_in (const char *state)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    assert_int_equal (sqlite3_open (path_in ("outbox.db"), &db), 0);
+    assert_int_equal (
+        sqlite3_prepare_v2 (db, "SELECT count(*) FROM outbox WHERE state = ?",
+                            -1, &statement, NULL),
+        0);
+    sqlite3_bind_text (statement, 1, state, -1, SQLITE_STATIC);
+    assert_int_equal (sqlite3_step (statement), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64 (statement, 0);
+    sqlite3_finalize (statement);
+    sqlite3_close (db);
+    return n;
+}
+
+static void
+an_alert_is_in_the_file_when_commit_returns (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    weft_notifier_t *self = start (&c);
+    assert_true (weft_notifier_owner (self));
+    assert_int_equal (process (self, 0, 10), 0);
+    each_key_is_there_once (10);
+    assert_int_equal (process (self, 0, 10), 0);  //  redelivered
+    assert_int_equal (process (self, 10, 1), 0);
+    each_key_is_there_once (11);
+    weft_notifier_destroy (&self);
+    assert_int_equal (rows_in ("done"), 11 + 2 * 5);
+}
+
+static void
+the_payload_says_what_people_need (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    weft_notifier_t *self = start (&c);
+    assert_int_equal (process (self, 7, 1), 0);
+    weft_notifier_destroy (&self);
+    json_t *json = json_load_file (path_in ("some.jsonl"), 0, NULL);
+    assert_non_null (json);
+    const char *key = json_string_value (json_object_get (json, "key"));
+    assert_string_equal (key, "ztf/ZTF187/odd/7");
+    assert_string_equal (json_string_value (json_object_get (json, "filter")),
+                         "odd");
+    assert_non_null (json_object_get (json, "passed_at"));
+    assert_true (json_is_number (json_object_get (json, "latency_s")));
+    json_t *score = json_array_get (json_object_get (json, "scores"), 0);
+    assert_string_equal (json_string_value (json_object_get (score, "class")),
+                         "SN Ia");
+    assert_int_equal (json_array_size (json_object_get (json, "scores")), 1);
+    json_t *match = json_array_get (json_object_get (json, "matches"), 0);
+    assert_true (json_real_value (json_object_get (match, "sep")) == 3.5);
+    json_t *mag = json_array_get (json_object_get (json, "mags"), 0);
+    assert_string_equal (json_string_value (json_object_get (mag, "kind")),
+                         "D");
+    assert_true (json_is_number (json_object_get (mag, "mag")));
+    json_t *name = json_array_get (json_object_get (json, "names"), 0);
+    assert_string_equal (json_string_value (json_object_get (name, "id")),
+                         "2026abc");
+    json_decref (json);
+}
+
+//  What the killed child and its parent share.
+typedef struct {
+    volatile int64_t settled;  //  alerts below this are settled upstream
+    volatile int turns;        //  of the child that runs
+} shared_t;
+
+//  A child that takes alerts until it is killed; redelivers some.
+static void
+run_until_killed (shared_t *shared, unsigned seed)
+{
+    config_t c;
+    configure (&c);
+    weft_notifier_t *self = start (&c);
+    for (;;) {
+        uint32_t n = (uint32_t)(rand_r (&seed) % 32) + 1;
+        int64_t back = rand_r (&seed) % 4 ? 0 : rand_r (&seed) % 8;
+        int64_t first = WEFT_MAX (0, shared->settled - back);
+        if (!process (self, first, n) && first + n > shared->settled)
+            shared->settled = first + n;
+        shared->turns++;
+        if (rand_r (&seed) % 3 == 0)
+            weft_notifier_beat (self, weft_time_ms ());
+    }
+}
+
+static void
+nothing_is_lost_or_doubled_by_kill_9 (void **state)
+{
+    (void)state;
+    shared_t *shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true (shared != MAP_FAILED);
+    shared->settled = 0;
+    unsigned seed = 20260301;
+    for (int round = 0; round < 80; round++) {
+        shared->turns = 0;
+        pid_t child = fork ();
+        assert_true (child >= 0);
+        if (child == 0)
+            run_until_killed (shared, seed + (unsigned)round);
+        //  Some die while they start, most in the middle of their work.
+        struct timespec tick = { 0, 1000000 };
+        while (round % 4 > 0 && shared->turns < 3)
+            nanosleep (&tick, NULL);
+        struct timespec rest = { 0, (rand_r (&seed) % 30000) * 1000L };
+        nanosleep (&rest, NULL);
+        kill (child, SIGKILL);
+        int status;
+        assert_int_equal (waitpid (child, &status, 0), child);
+        assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
+    }
+    config_t c;
+    configure (&c);
+    weft_notifier_t *self = start (&c);
+    //  What the last one had in hand comes again, then everything is sent.
+    int64_t settled = shared->settled;
+    assert_true (settled > 100);
+    for (int64_t k = 0; k < 32; k++)
+        while (process (self, settled + k, 1))
+            ;
+    for (int k = 0; k < 100; k++)
+        weft_notifier_beat (self, weft_time_ms () + k * 1000);
+    weft_notifier_destroy (&self);
+    each_key_is_there_once (settled + 32);
+    assert_int_equal (
+        rows_in ("verify") + rows_in ("inflight") + rows_in ("queued"), 0);
+    munmap (shared, sizeof *shared);
+}
+
+static void
+beat_until (weft_notifier_t *self, const char *state, int64_t rows)
+{
+    for (int i = 0; i < 60000 && rows_in (state) != rows; i++) {
+        weft_notifier_beat (self, weft_time_ms ());
+        struct timespec pause = { 0, 2000000 };
+        nanosleep (&pause, NULL);
+    }
+    assert_int_equal (rows_in (state), rows);
+}
+
+static void
+a_sink_that_is_down_keeps_only_its_own_rows (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    snprintf (c.some, sizeof c.some, "%s", path_in ("later/x.jsonl"));
+    weft_notifier_t *self = start (&c);
+    assert_int_equal (process (self, 0, 20), 0);
+    assert_int_equal (process (self, 20, 20), 0);
+    int counts[40] = { 0 };
+    assert_int_equal (count_lines (c.all, "everything", counts, 40), 60);
+    assert_int_equal (rows_in ("queued") + rows_in ("inflight"), 20 + 30);
+    weft_notifier_beat (self, weft_time_ms ());
+    assert_int_equal (rows_in ("queued") + rows_in ("inflight"), 20);
+    assert_int_equal (mkdir (path_in ("later"), 0755), 0);
+    beat_until (self, "done", 80);
+    assert_int_equal (process (self, 40, 1), 0);
+    memset (counts, 0, sizeof counts);
+    assert_int_equal (count_lines (c.some, NULL, counts, 40), 20);
+    weft_notifier_destroy (&self);
+}
+
+static void
+a_full_disk_settles_nothing_and_loses_nothing (void **state)
+{
+    (void)state;
+    pid_t child = fork ();
+    if (child == 0) {
+        config_t c;
+        configure (&c);
+        signal (SIGXFSZ, SIG_IGN);
+        weft_notifier_t *self = start (&c);
+        struct rlimit limit = { 200000, RLIM_INFINITY };
+        int64_t next = 0;
+        int rc = setrlimit (RLIMIT_FSIZE, &limit);
+        while (!rc && next < 2000)
+            if (!(rc = process (self, next, 10)))
+                next += 10;
+        if (rc != WEFT_EDOWN || next == 0)
+            _exit (1);
+        weft_notifier_beat (self, weft_time_ms ());
+        if (process (self, next, 10) != WEFT_EDOWN)
+            _exit (2);
+        limit.rlim_cur = RLIM_INFINITY;
+        if (setrlimit (RLIMIT_FSIZE, &limit) || process (self, next, 10))
+            _exit (3);
+        //  Those that the sink could not take meanwhile.
+        for (int i = 0; i < 60000; i++) {
+            weft_notifier_beat (self, weft_time_ms ());
+            usleep (2000);
+            if (i % 20 == 0 && rows_in ("queued") + rows_in ("inflight") +
+                                       rows_in ("verify") ==
+                                   0)
+                break;
+        }
+        weft_notifier_destroy (&self);
+        each_key_is_there_once (next + 10);
+        _exit (0);
+    }
+    int status;
+    assert_int_equal (waitpid (child, &status, 0), child);
+    assert_true (WIFEXITED (status));
+    assert_int_equal (WEXITSTATUS (status), 0);
+}
+
+static void
+a_standby_takes_over_when_the_owner_dies (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    int ready[2];
+    assert_int_equal (pipe (ready), 0);
+    pid_t child = fork ();
+    if (child == 0) {
+        weft_notifier_t *first = start (&c);
+        if (process (first, 0, 10) || write (ready[1], "x", 1) != 1)
+            _exit (1);
+        for (;;)
+            pause ();
+    }
+    char byte;
+    assert_int_equal (read (ready[0], &byte, 1), 1);
+    char why[100] = "";
+    weft_notifier_t *self = start (&c);
+    weft_notifier_beat (self, weft_time_ms ());
+    assert_false (weft_notifier_owner (self));
+    assert_false (weft_notifier_ready (self, why, sizeof why));
+    assert_string_equal (why, "another instance owns the outbox");
+    assert_int_equal (process (self, 10, 1), WEFT_EAGAIN);
+    kill (child, SIGKILL);
+    assert_int_equal (waitpid (child, NULL, 0), child);
+    weft_notifier_beat (self, weft_time_ms ());
+    assert_true (weft_notifier_owner (self));
+    assert_int_equal (process (self, 8, 6), 0);
+    weft_notifier_beat (self, weft_time_ms ());
+    weft_notifier_beat (self, weft_time_ms ());
+    weft_notifier_destroy (&self);
+    each_key_is_there_once (14);
+    close (ready[0]);
+    close (ready[1]);
+}
+
+static void
+a_reload_is_whole_or_not_at_all (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    char why[400] = "";
+    weft_notifier_t *self = start (&c);
+    char version[20];
+    snprintf (version, sizeof version, "%s", weft_notifier_version (self));
+    assert_int_equal (process (self, 0, 4), 0);
+    c.conditions[1].sql = (char *)"alert_id % 2 AND nosuch > 1";
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      WEFT_ECONFIG);
+    assert_string_equal (
+        why, "filter \"odd\", condition \"odd\": no such column: nosuch");
+    assert_string_equal (weft_notifier_version (self), version);
+    assert_int_equal (process (self, 4, 4), 0);
+    each_key_is_there_once (8);
+    c.conditions[1].sql = (char *)"0";
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    assert_string_not_equal (weft_notifier_version (self), version);
+    assert_int_equal (process (self, 8, 4), 0);
+    int counts[12] = { 0 };
+    assert_int_equal (count_lines (c.some, NULL, counts, 12), 4);
+    c.names[1] = (char *)"nowhere";
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      WEFT_ECONFIG);
+    assert_string_equal (why, "filter \"odd\": there is no sink \"nowhere\"");
+    weft_notifier_destroy (&self);
+}
+
+static void
+a_reload_amid_a_backlog_leaves_no_row_behind (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    char why[400] = "";
+    c.options.paused = true;
+    weft_notifier_t *self = start (&c);
+    for (int64_t i = 0; i < 60; i++)
+        assert_int_equal (process (self, i * 60, 60), 0);
+    c.options.paused = false;
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    assert_int_equal (process (self, 3600, 1), 0);
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    beat_until (self, "done", 2 * 3600 + 1);
+    weft_notifier_destroy (&self);
+    each_key_is_there_once (3601);
+}
+
+static void
+modes_and_the_kill_switch_send_nothing (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    c.sinks[0].mode = (char *)"dry_run";
+    c.options.paused = true;
+    weft_notifier_t *self = start (&c);
+    assert_int_equal (process (self, 0, 10), 0);
+    weft_notifier_beat (self, weft_time_ms ());
+    assert_int_equal (rows_in ("skipped"), 15);
+    assert_int_equal (rows_in ("queued"), 5);
+    int counts[10] = { 0 };
+    assert_int_equal (count_lines (c.all, NULL, counts, 10), 0);
+    assert_int_equal (count_lines (c.some, NULL, counts, 10), 0);
+    char why[400];
+    c.options.paused = false;
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    beat_until (self, "done", 5);
+    assert_int_equal (count_lines (c.some, NULL, counts, 10), 5);
+    weft_notifier_destroy (&self);
+}
+
+static void
+count_row (void *arg, const weft_row_t *row)
+{
+    (void)row;
+    (*(int *)arg)++;
+}
+
+static int
+rows_due (weft_outbox_t *outbox, double now)
+{
+    int n = 0;
+    assert_int_equal (
+        weft_outbox_list (outbox, "s", WEFT_ROW_QUEUED, now, 10, count_row, &n),
+        0);
+    return n;
+}
+
+//  A row that waits for a minute does not wait for the hours by which the clock
+//  is set back meanwhile.
+static void
+a_row_does_not_wait_for_a_clock_that_is_set_back (void **state)
+{
+    (void)state;
+    char why[200];
+    int64_t id;
+    weft_outbox_t *outbox;
+    weft_row_t row = {
+        .key = "k", .object = "o", .payload = "{}", .payload_size = 2
+    };
+    assert_int_equal (
+        weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
+    assert_int_equal (weft_outbox_begin (outbox), 0);
+    assert_int_equal (
+        weft_outbox_add (outbox, "s", WEFT_ROW_INFLIGHT, &row, &id), 0);
+    assert_int_equal (weft_outbox_move (outbox, id, WEFT_ROW_QUEUED, 1e6,
+                                        1e6 + 60, 503, NULL),
+                      0);
+    assert_int_equal (weft_outbox_commit (outbox), 0);
+    assert_int_equal (rows_due (outbox, 1e6 + 59), 0);
+    assert_int_equal (rows_due (outbox, 1e6 + 60), 1);
+    assert_int_equal (rows_due (outbox, 1e6 - 5), 0);
+    assert_int_equal (rows_due (outbox, 1e6 - 7200), 1);
+    weft_outbox_close (&outbox);
+}
+
+static void
+old_rows_are_pruned_and_unfinished_ones_stay (void **state)
+{
+    (void)state;
+    char why[200];
+    weft_outbox_t *outbox;
+    assert_int_equal (
+        weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
+    assert_int_equal (weft_outbox_begin (outbox), 0);
+    int64_t id;
+    for (int i = 0; i < 6000; i++) {
+        char key[20];
+        snprintf (key, sizeof key, "k%d", i);
+        weft_row_t row = {
+            .key = key, .object = "o", .payload = "{}", .payload_size = 2
+        };
+        row.created = i;
+        assert_int_equal (
+            weft_outbox_add (outbox, "s",
+                             i % 10 ? WEFT_ROW_SKIPPED : WEFT_ROW_QUEUED, &row,
+                             &id),
+            0);
+    }
+    assert_int_equal (weft_outbox_commit (outbox), 0);
+    uint32_t deleted, total = 0;
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal (weft_outbox_prune (outbox, 1000, 1000000, &deleted),
+                          0);
+        total += deleted;
+    }
+    assert_int_equal (total, 900);
+    for (int k = 0; k < 4; k++) {
+        assert_int_equal (weft_outbox_prune (outbox, 0, 2000, &deleted), 0);
+        total += deleted;
+    }
+    assert_int_equal (total, 3600);
+    int64_t waiting;
+    assert_int_equal (weft_outbox_waiting (outbox, "s", &waiting), 0);
+    assert_int_equal (waiting, 600);
+    weft_outbox_close (&outbox);
+}
+
+//  The table as version 1 made it, with one row that is finished and one whose
+//  sending was cut short.
+static void
+make_outbox_1 (const char *path)
+{
+    sqlite3 *db;
+    assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
+    assert_int_equal (
+        sqlite3_exec (
+            db,
+            "CREATE TABLE outbox (id INTEGER PRIMARY KEY, sink TEXT NOT NULL,"
+            " key TEXT NOT NULL, object_id TEXT NOT NULL,"
+            " payload_json TEXT NOT NULL, state TEXT NOT NULL,"
+            " attempts INTEGER NOT NULL DEFAULT 0,"
+            " next_at REAL NOT NULL DEFAULT 0, last_status INTEGER,"
+            " last_body TEXT, remote_id TEXT, created REAL NOT NULL,"
+            " updated REAL NOT NULL, UNIQUE (sink, key));"
+            "CREATE INDEX outbox_unfinished ON outbox (sink, state, id)"
+            " WHERE state IN ('queued', 'inflight', 'verify');"
+            "INSERT INTO outbox (sink, key, object_id, payload_json, state,"
+            " created, updated) VALUES"
+            " ('s', 'k', 'o', '{\"alert_id\":2801147336315010009}', 'done',"
+            " 1, 1), ('s', 'q', 'o', '{}', 'inflight', 1, 1);"
+            "PRAGMA user_version=1;",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close (db);
+}
+
+static void
+an_outbox_of_version_1_goes_on (void **state)
+{
+    (void)state;
+    char why[200];
+    make_outbox_1 (path_in ("outbox.db"));
+    weft_outbox_t *outbox;
+    for (int opened = 0; opened < 2; opened++) {
+        assert_int_equal (
+            weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
+        int64_t waiting, id = -1;
+        assert_int_equal (weft_outbox_waiting (outbox, "s", &waiting), 0);
+        assert_int_equal (waiting, 1);
+        weft_row_t known[] = {
+            { .key = "k", .alert_id = 2801147336315010009 },
+            { .key = "q", .alert_id = 0 },
+        };
+        for (size_t i = 0; i < WEFT_COUNT (known); i++) {
+            known[i].object = "o";
+            known[i].payload = "{}";
+            known[i].payload_size = 2;
+            assert_int_equal (weft_outbox_begin (outbox), 0);
+            assert_int_equal (
+                weft_outbox_add (outbox, "s", WEFT_ROW_QUEUED, &known[i], &id),
+                0);
+            assert_int_equal (id, 0);
+            assert_int_equal (weft_outbox_commit (outbox), 0);
+        }
+        weft_outbox_close (&outbox);
+    }
+}
+
+static weft_row_t
+line (const char *key, const char *payload, double created)
+{
+    return (weft_row_t){ .key = key,
+                         .object = "o",
+                         .payload = payload,
+                         .payload_size = strlen (payload),
+                         .created = created };
+}
+
+static void *
+open_jsonl (const char *path)
+{
+    char why[100];
+    void *sink;
+    weft_sink_option_t option = jsonl_option ("s", path);
+    assert_int_equal (weft_sink_jsonl.open (&sink, &option, why, sizeof why),
+                      0);
+    return sink;
+}
+
+static void
+a_torn_line_is_cut_off_and_keys_are_found (void **state)
+{
+    (void)state;
+    FILE *file = fopen (path_in ("all.jsonl"), "w");
+    fprintf (file,
+             "{\"key\":\"a\"}\n{\"key\":\"b\",\"x\":\"{\"}\n{\"key\":\"c");
+    fclose (file);
+    void *sink = open_jsonl (path_in ("all.jsonl"));
+    weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 0),
+                          line ("b", "{\"key\":\"b\"}", 0),
+                          line ("c", "{\"key\":\"c\"}", 0) };
+    weft_answer_t answers[3];
+    assert_int_equal (weft_sink_jsonl.verify (sink, rows, 3, answers), 0);
+    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
+    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
+    assert_int_equal (answers[2].sent, WEFT_SENT_RETRY);
+    weft_sink_jsonl.send (sink, &rows[2], 1, answers);
+    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
+    weft_sink_jsonl.close (&sink);
+    struct stat status;
+    assert_int_equal (stat (path_in ("all.jsonl"), &status), 0);
+    assert_int_equal (status.st_size, 12 + 20 + 12);
+}
+
+static void
+a_file_that_is_full_keeps_no_half_batch (void **state)
+{
+    (void)state;
+    pid_t child = fork ();
+    if (child == 0) {
+        signal (SIGXFSZ, SIG_IGN);
+        void *sink = open_jsonl (path_in ("all.jsonl"));
+        weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 0),
+                              line ("b", "{\"key\":\"b\"}", 0) };
+        weft_answer_t answers[2];
+        struct rlimit limit = { 18, RLIM_INFINITY };
+        struct stat status;
+        if (setrlimit (RLIMIT_FSIZE, &limit))
+            _exit (1);
+        weft_sink_jsonl.send (sink, rows, 2, answers);
+        if (answers[0].sent != WEFT_SENT_RETRY || answers[1].status != EFBIG)
+            _exit (2);
+        if (stat (path_in ("all.jsonl"), &status) || status.st_size != 0)
+            _exit (3);
+        limit.rlim_cur = RLIM_INFINITY;
+        if (setrlimit (RLIMIT_FSIZE, &limit))
+            _exit (4);
+        weft_sink_jsonl.send (sink, rows, 2, answers);
+        if (answers[1].sent != WEFT_SENT_DONE)
+            _exit (5);
+        weft_sink_jsonl.close (&sink);
+        _exit (0);
+    }
+    int status;
+    assert_int_equal (waitpid (child, &status, 0), child);
+    assert_true (WIFEXITED (status));
+    assert_int_equal (WEXITSTATUS (status), 0);
+}
+
+static void
+a_row_goes_to_the_file_of_its_day (void **state)
+{
+    (void)state;
+    void *sink = open_jsonl (path_in ("d-{day}.jsonl"));
+    weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 10),
+                          line ("b", "{\"key\":\"b\"}", 86410) };
+    weft_answer_t answers[2];
+    weft_sink_jsonl.send (sink, rows, 2, answers);
+    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
+    assert_int_equal (weft_sink_jsonl.verify (sink, rows, 2, answers), 0);
+    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
+    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
+    weft_sink_jsonl.close (&sink);
+    struct stat status;
+    assert_int_equal (stat (path_in ("d-19700101.jsonl"), &status), 0);
+    assert_int_equal (stat (path_in ("d-19700102.jsonl"), &status), 0);
+}
+
+static void
+wrong_options_are_named (void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *mode, *path, *why;
+    } cases[] = {
+        { "smoke", "live", "x",
+          "sink \"all\": kind \"smoke\": jsonl or webhook is expected" },
+        { "jsonl", "on", "x",
+          "sink \"all\": mode \"on\": off, dry_run or live is expected" },
+        { "jsonl", "live", "", "sink \"all\": a path is expected" },
+        { "webhook", "live", "", "sink \"all\": url or url_file is expected" },
+    };
+    for (size_t i = 0; i < WEFT_COUNT (cases); i++) {
+        config_t c;
+        configure (&c);
+        c.sinks[0] = jsonl_option ("all", cases[i].path);
+        c.sinks[0].kind = (char *)(uintptr_t)cases[i].kind;
+        c.sinks[0].mode = (char *)(uintptr_t)cases[i].mode;
+        char why[400] = "";
+        weft_notifier_t *self;
+        assert_int_equal (
+            weft_notifier_new (&self, &c.options, &c.place, why, sizeof why),
+            WEFT_ECONFIG);
+        assert_string_equal (why, cases[i].why);
+    }
+}
+
+static void
+the_golden_alert_passes_the_function (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    c.place.isolated = true;
+    weft_notifier_t *self = start (&c);
+    weft_alert_t *golden = weft_golden_alert ();
+    assert_non_null (golden);
+    weft_buf_t effect;
+    weft_buf_init (&effect, 1 << 20);
+    assert_int_equal (weft_notifier_evaluate (self, golden, &effect), 0);
+    assert_true (effect.size > 0);
+    //  Every cut of an effect is refused, not read beyond.
+    for (size_t n = 1; n < effect.size; n++) {
+        weft_effect_t it;
+        weft_effect_pass_t pass;
+        weft_effect_miss_t miss;
+        uint8_t *copy = malloc (n);
+        memcpy (copy, effect.data, n);
+        int rc = weft_effect_open (&it, copy, n);
+        while (!rc)
+            rc = weft_effect_pass (&it, &pass);
+        if (rc == WEFT_EABSENT)
+            rc = 0;
+        while (!rc)
+            rc = weft_effect_miss (&it, &miss);
+        assert_int_not_equal (rc, 0);
+        free (copy);
+    }
+    weft_buf_fini (&effect);
+    weft_alert_unref (&golden);
+    weft_notifier_destroy (&self);
+}
+
+#define IN_FOLDER(test)                                                        \
+    cmocka_unit_test_setup_teardown (test, make_folder, drop_folder)
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER (an_alert_is_in_the_file_when_commit_returns),
+        IN_FOLDER (the_payload_says_what_people_need),
+        IN_FOLDER (nothing_is_lost_or_doubled_by_kill_9),
+        IN_FOLDER (a_sink_that_is_down_keeps_only_its_own_rows),
+        IN_FOLDER (a_full_disk_settles_nothing_and_loses_nothing),
+        IN_FOLDER (a_standby_takes_over_when_the_owner_dies),
+        IN_FOLDER (a_reload_is_whole_or_not_at_all),
+        IN_FOLDER (a_reload_amid_a_backlog_leaves_no_row_behind),
+        IN_FOLDER (modes_and_the_kill_switch_send_nothing),
+        IN_FOLDER (a_row_does_not_wait_for_a_clock_that_is_set_back),
+        IN_FOLDER (old_rows_are_pruned_and_unfinished_ones_stay),
+        IN_FOLDER (an_outbox_of_version_1_goes_on),
+        IN_FOLDER (a_torn_line_is_cut_off_and_keys_are_found),
+        IN_FOLDER (a_file_that_is_full_keeps_no_half_batch),
+        IN_FOLDER (a_row_goes_to_the_file_of_its_day),
+        IN_FOLDER (wrong_options_are_named),
+        IN_FOLDER (the_golden_alert_passes_the_function),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
