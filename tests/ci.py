@@ -41,8 +41,9 @@ class Count:
 
 COUNT = Count()
 
-# What only computes gives way to the suites beside it, which mostly wait.
-BEHIND = ["nice", "-n", "19"]
+# What only computes takes the time that the suites leave: a test that waits
+# for something is never behind it.
+BEHIND = ["chrt", "--idle", "0"]
 
 
 def command(name, words, timeout, env=None, tail=60):
@@ -106,13 +107,14 @@ def sources(*patterns):
 def step_static():
     command("clang-format", ["clang-format", "--dry-run", "-Werror", *sources("*.c", "*.h")], 120)
     command("shellcheck", ["shellcheck", "run", ".ci/run", *sources("*.sh")], 60)
-    command("werror/gcc", ["sh", "-c", "cmake --preset debug && cmake --build --preset debug"], 600)
     product = sources("libcommon/*.c", "services/*.c")
-    command("cppcheck", ["cppcheck", "--quiet", "--error-exitcode=1", "--inline-suppr", "-j2",
+    command("cppcheck", [*BEHIND, "cppcheck", "--quiet", "--error-exitcode=1", "--inline-suppr", "-j2",
                          "--std=c11", "--enable=warning,portability", "--library=posix",
                          "--suppress=missingIncludeSystem", "--suppress=unknownMacro",
                          "--suppressions-list=.cppcheck", "-DWEFT_VERSION=\"0\"",
-                         *[f"-I{d}" for d in include_folders()], *product], 600)
+                         *[f"-I{d}" for d in include_folders()], *product], 900)
+    if not BUILDS["debug"].get():
+        return
     if shutil.which("clang-tidy"):
         command("clang-tidy", [*BEHIND, "sh", "-c", "printf '%s\\n' " + " ".join(product) +
                                " | xargs -P2 -n8 clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p build/debug 2>/dev/null"], 1800)
@@ -125,11 +127,10 @@ def include_folders():
                           | {str(p.relative_to(ROOT)) for p in ROOT.glob("services/*")})
 
 
-def suite(name, build, env, timeout=1500):
-    """All of ctest as one test; whatever fails says why."""
+def suite(name, build, env, selection, timeout=1500):
+    """Much of ctest as one test; whatever fails says why."""
     start = time.time()
-    cases, why = suites.run(build, ["-E", "fastavro"],
-                            {**os.environ, **env}, timeout)
+    cases, why = suites.run(build, selection, {**os.environ, **env}, timeout)
     failed = [c for c in cases if c.verdict == "failed"]
     for case in failed:
         print(suites.last_words(f"{name}: ", case), flush=True)
@@ -141,14 +142,39 @@ def suite(name, build, env, timeout=1500):
                time.time() - start)
 
 
-def sanitized(preset, env):
-    if command(f"{preset}/build", [*BEHIND, "sh", "-c", f"cmake --preset {preset} && "
-                                   f"cmake --build --preset {preset}"], 1800) is None:
+class Once:
+    """A build that several ask for; the first one makes it."""
+
+    def __init__(self, preset):
+        self.preset, self.done, self.good = preset, False, False
+        self.lock = threading.Lock()
+
+    def get(self):
+        with self.lock:
+            if not self.done:
+                make = f"cmake --preset {self.preset} && cmake --build --preset {self.preset}"
+                self.good = command(f"{self.preset}/build", [*BEHIND, "sh", "-c", make],
+                                    1800) is not None
+                self.done = True
+        return self.good
+
+
+BUILDS = {preset: Once(preset) for preset in ("asan", "tsan", "debug", "fuzz")}
+
+# Every sample packet against fastavro takes minutes of Python; under the
+# sanitizers the same packets go through our own code only.
+WHOLE = ["-E", "fastavro"]
+# Everything in C, and the scripts in which all six services, a stage in Python
+# and every sink meet; `.ci/run asan-whole tsan-whole` runs the others too.
+SHORT = ["-R", "^(unit|contract|regress)/|integration/(weft_|registry|mesh_chain|mesh_describe|"
+         "mesh_loop|mesh_notifier|mesh_packs|mesh_tap|packet_store|python_stage)", *WHOLE]
+
+
+def sanitized(preset, selection):
+    if not BUILDS[preset].get():
         return
-    build = BUILD / preset
-    # Every sample packet against fastavro takes minutes of Python; here the
-    # same packets go through our own code only.
-    suite(f"{preset}/suite", build, env)
+    env, build = SANITIZERS[preset], BUILD / preset
+    suite(f"{preset}/suite", build, env, selection)
     command(f"{preset}/sample-packets", ["tests/peek_samples.sh", build], 300, env)
     command(f"{preset}/simulation", [build / "tests" / "sim_main", "--seconds", "10"], 120, env)
     command(f"{preset}/chaos", [sys.executable, "tests/chaos/chaos.py", "--seconds", "15", "--rate",
@@ -157,14 +183,11 @@ def sanitized(preset, env):
             400, {**env, "WEFT_BUILD": str(build)})
 
 
-def step_asan():
-    sanitized("asan", {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
-                       "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
-
-
-def step_tsan():
-    supp = ROOT / "tests" / "tsan.supp"
-    sanitized("tsan", {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={supp}"})
+SANITIZERS = {
+    "asan": {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"},
+    "tsan": {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT / 'tests' / 'tsan.supp'}"},
+}
 
 
 def seed_with_vectors(corpus):
@@ -182,18 +205,17 @@ def run_fuzzer(fuzzer):
     if fuzzer.name == "contract_fuzz":
         seed_with_vectors(corpus)
     seeds = ROOT / "tests" / "fuzz" / "seeds" / fuzzer.name
-    command(f"fuzz/{fuzzer.name}", [*BEHIND, fuzzer, "-max_total_time=60", "-timeout=20",
+    command(f"fuzz/{fuzzer.name}", [*BEHIND, fuzzer, "-max_total_time=60", "-timeout=120",
                                     "-rss_limit_mb=2048", "-print_final_stats=1", corpus,
-                                    *([seeds] if seeds.exists() else [])], 180)
+                                    *([seeds] if seeds.exists() else [])], 400)
 
 
 def step_fuzz():
-    """Builds the fuzzers; each is a piece of work of its own for 60 s."""
+    """Each fuzzer is a piece of work of its own, for 60 s."""
     if not shutil.which("clang"):
         COUNT.note("fuzz", "skipped", "clang is not installed")
         return []
-    if command("fuzz/build", [*BEHIND, "sh", "-c",
-                              "cmake --preset fuzz && cmake --build --preset fuzz"], 1800) is None:
+    if not BUILDS["fuzz"].get():
         return []
     fuzzers = sorted((BUILD / "fuzz" / "fuzzers").glob("*_fuzz"))
     return [lambda f=f: run_fuzzer(f) for f in fuzzers]
@@ -214,7 +236,7 @@ def step_chaos():
             "redis-and-ingest", "redis-hangs", "redis-full", "storm", "rotate", "swap", "cluster")
     side_by_side([lambda act=act: command(
         f"chaos/{act}", [*chaos, "--act", act, "--seconds", "20", "--rate", "300",
-                         "--folder", BUILD / f"chaos-{act}"], 300) and None for act in acts])
+                         "--folder", BUILD / f"chaos-{act}"], 300) and None for act in acts], 3)
 
 
 def step_kafka():
@@ -223,6 +245,11 @@ def step_kafka():
             {"WEFT_BUILD": str(BUILD)})
     command("kafka/chaos", [sys.executable, "tests/chaos/kafka_chaos.py", "--seconds", "30", "--rate",
                             "150"], 600, {"WEFT_BUILD": str(BUILD)})
+
+
+def step_builds():
+    for name in ("asan", "tsan"):
+        BUILDS[name].get()
 
 
 def step_fresh():
@@ -236,27 +263,37 @@ def step_containers():
     command("containers/compose", ["tests/containers/containers.sh"], 900)
 
 
-STEPS = {"test": step_test, "chaos": step_chaos, "tsan": step_tsan, "asan": step_asan,
-         "fuzz": step_fuzz, "kafka": step_kafka, "fresh": step_fresh, "containers": step_containers, "static": step_static,
-         "simulation": step_simulation}
-
-# What measures time runs alone; the rest shares the two cores.
-ALONE = ["test", "chaos", "kafka"]
+# One after the other, with the machine to themselves as far as they want it.
+FRONT = {"test": step_test, "chaos": step_chaos, "kafka": step_kafka,
+         "containers": step_containers,
+         "asan": lambda: sanitized("asan", SHORT), "tsan": lambda: sanitized("tsan", SHORT)}
+# Beside them, two at a time.
+BESIDE = {"builds": step_builds, "static": step_static, "fuzz": step_fuzz, "fresh": step_fresh,
+          "simulation": step_simulation}
+# Only when they are named.
+NAMED = {"asan-whole": lambda: sanitized("asan", WHOLE),
+         "tsan-whole": lambda: sanitized("tsan", WHOLE)}
+STEPS = {**FRONT, **BESIDE, **NAMED}
 
 
 def side_by_side(work, count=2):
-    """A few workers over one list, as much of it waits; a step may return more work."""
-    lock = threading.Lock()
+    """A few workers over one list; a piece of work may return more of it."""
+    work, busy, change = list(work), 0, threading.Condition()
 
     def worker():
+        nonlocal busy
         while True:
-            with lock:
+            with change:
+                change.wait_for(lambda: work or not busy)
                 if not work:
                     return
                 piece = work.pop(0)
+                busy += 1
             more = piece() or []
-            with lock:
+            with change:
                 work.extend(more)
+                busy -= 1
+                change.notify_all()
 
     workers = [threading.Thread(target=worker) for _ in range(count)]
     for thread in workers:
@@ -267,15 +304,22 @@ def side_by_side(work, count=2):
 
 def main():
     start = time.time()
-    names = sys.argv[1:] or list(STEPS)
+    names = sys.argv[1:] or [*FRONT, *BESIDE]
     unknown = [n for n in names if n not in STEPS]
     if unknown:
         print(f"ci: there is no step '{unknown[0]}'; there are {', '.join(STEPS)}")
         return 2
+    # It installs what all steps need.
+    if command("build", ["./run", "build"], 1800) is None:
+        print(f"{COUNT.passed} passed, {COUNT.failed} failed, {COUNT.skipped} skipped")
+        return 1
+    beside = threading.Thread(target=side_by_side,
+                              args=([STEPS[name] for name in names if name in BESIDE],))
+    beside.start()
     for name in names:
-        if name in ALONE:
+        if name not in BESIDE:
             STEPS[name]()
-    side_by_side([STEPS[name] for name in names if name not in ALONE], 3)
+    beside.join()
     print(f"ci: {time.time() - start:.0f} s")
     print(f"{COUNT.passed} passed, {COUNT.failed} failed, {COUNT.skipped} skipped")
     return 1 if COUNT.failed or not COUNT.passed else 0

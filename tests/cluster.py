@@ -11,24 +11,21 @@ import subprocess
 import threading
 import time
 
-from ports import free_port, take
+from ports import free_port, HIGH, OUTGOING
 
 MASTERS = 3
 
 
-def bus_port():
-    """A free port whose bus port, 10,000 above it, is free as well."""
-    while True:
-        port = free_port()
-        lock = take(port + 10000)
-        if lock:
-            lock.close()
-            return port
+def node_port():
+    """A free port whose bus port, 10,000 above it, stays free: above those that
+    tests are given, below those of outgoing connections, which would take it
+    while its node is dead."""
+    return free_port(HIGH - 10000, OUTGOING - 10000)
 
 
 class Node:
     def __init__(self, folder):
-        self.port = bus_port()
+        self.port = node_port()
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         self.process = None
@@ -90,7 +87,7 @@ def wait_for(condition, what, seconds=240):
     end = time.time() + seconds
     while not condition():
         if time.time() > end:
-            raise RuntimeError(f"the cluster: {what}")
+            raise RuntimeError(f"{what} within {seconds} s")
         time.sleep(0.05)
 
 
@@ -134,6 +131,23 @@ class Cluster:
     def in_step(self):
         return [n for n in self.nodes if n.says("role:slave", "master_link_status:up")]
 
+    def state(self):
+        """What a newcomer to a failure wants to know, a few lines."""
+        lines = []
+        for node in self.nodes:
+            info = [node.command("CLUSTER", "INFO") or "", node.command("INFO", "replication") or ""]
+            said = [line.strip() for line in "\n".join(info).split("\n")
+                    if line.startswith(("role", "master_link_status", "cluster_state",
+                                        "cluster_slots_ok"))]
+            lines.append(f"{node.place} {'alive' if node.alive() else 'dead'} {' '.join(said)}")
+            if not said:
+                lines += (node.folder / "redis.log").read_text(errors="replace").split("\n")[-4:]
+        check = subprocess.run(["redis-cli", "--cluster", "check", self.nodes[0].place],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        lines += [line for line in check.stdout.decode(errors="replace").split("\n")
+                  if line.startswith(("[ERR]", "[WARNING]"))]
+        return "\n     ".join(lines)
+
     def settle(self):
         """All replicas have what their masters have, and all nodes one map."""
         wait_for(lambda: len(self.in_step()) == len(self.nodes) - MASTERS,
@@ -144,7 +158,7 @@ class Cluster:
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         check=False).returncode == 0, "its nodes do not agree")
 
-    def reshard(self, source, target, slots):
+    def reshard(self, source, target, slots, tries=3):
         self.settle()  # it is refused until all have heard of the last one
         ids = [n.command("CLUSTER", "MYID") for n in (source, target)]
         done = subprocess.run(
@@ -152,7 +166,14 @@ class Cluster:
              "--cluster-to", ids[1], "--cluster-slots", str(slots), "--cluster-yes"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
-            raise RuntimeError("reshard: " + done.stdout.decode(errors="replace")[-400:])
+            # A node that was just voted for may refuse; the slot it stood at
+            # stays open, as it would for an operator.
+            subprocess.run(["redis-cli", "--cluster", "fix", source.place], check=False,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if tries == 1:
+                raise RuntimeError("reshard: " + done.stdout.decode(errors="replace")[-400:])
+            self.reshard(source, target, slots, tries - 1)
+            return
         self.reshards += 1
 
     def fail_over(self, victim):
@@ -177,7 +198,7 @@ class Cluster:
                 self.fail_over(third)
                 turn += 1
         except Exception as error:  # pylint: disable=broad-except
-            self.failure = str(error)
+            self.failure = f"the cluster: {error}\n     {self.state()}"
 
     def disturb_in_background(self):
         """Returns what ends it, and waits until it has ended."""

@@ -12,6 +12,7 @@ import socket
 import tempfile
 
 LOW, HIGH = 20000, 32000
+OUTGOING = 32768  # the kernel's own begin here
 HELD = []  # open lock files
 
 
@@ -30,11 +31,11 @@ def take(port):
         return None
 
 
-def free_port():
+def free_port(low=LOW, high=HIGH):
     for _ in range(10000):
-        port = random.SystemRandom().randrange(LOW, HIGH)
+        port = random.SystemRandom().randrange(low, high)
         lock = take(port)
         if lock:
             HELD.append(lock)
             return port
-    raise RuntimeError("no free port from %d to %d" % (LOW, HIGH))
+    raise RuntimeError("no free port from %d to %d" % (low, high))

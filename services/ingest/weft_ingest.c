@@ -14,7 +14,7 @@ finished (void *arg)
 {
     const ingest_t *self = arg;
     return self->exhausted && !self->options->stay && !self->n_slots &&
-           !weft_marks_open (self->marks) &&
+           !weft_watermark_open (self->mark) &&
            !weft_flights_count (self->flights);
 }
 
@@ -193,14 +193,14 @@ open_parts (ingest_t *self, const weft_stage_env_t *env)
     self->objects = weft_objects_new ();
     self->losers = weft_objects_new ();
     self->flights = weft_flights_new ();
-    self->marks = weft_marks_new ();
+    self->mark = weft_watermark_new (0);
     self->view = weft_view_new ();
     self->reader =
         weft_reader_new (self->input, self->decoder, self->hand,
                          (uint32_t)self->share, (uint32_t)self->shares);
     weft_buf_init (&self->buf, WEFT_INGEST_ALERT_MOST);
     bool good = self->batch && self->replay && self->objects && self->losers &&
-                self->flights && self->marks && self->view && self->reader;
+                self->flights && self->mark && self->view && self->reader;
     if (!good)
         return WEFT_ENOMEM;
     const weft_ingest_options_t *o = self->options;
@@ -276,7 +276,7 @@ weft_ingest_close (void **self_p)
     weft_ingest_close_store (self);
     weft_buf_fini (&self->buf);
     weft_view_destroy (&self->view);
-    weft_marks_destroy (&self->marks);
+    weft_watermark_destroy (&self->mark);
     weft_flights_destroy (&self->flights);
     weft_objects_destroy (&self->objects);
     weft_objects_destroy (&self->losers);

@@ -9,13 +9,13 @@
 #include "weft_ingest.h"
 #include "weft_join.h"
 #include "weft_kafka.h"
-#include "weft_marks.h"
 #include "weft_objects.h"
 #include "weft_owner.h"
 #include "weft_packet_store.h"
 #include "weft_reader.h"
 #include "weft_refusals.h"
 #include "weft_replay.h"
+#include "weft_watermark.h"
 
 #define WEFT_INGEST_BATCH WEFT_OBJECTS_MOST  //  positions of one turn
 #define WEFT_INGEST_OPEN_MOST 65536          //  positions without an outcome
@@ -83,7 +83,7 @@ typedef struct {
     weft_replay_t *replay;
     weft_objects_t *objects;
     weft_flights_t *flights;
-    weft_marks_t *marks;
+    weft_watermark_t *mark;  //  of files
     weft_view_t *view;
     weft_buf_t buf;
     weft_objects_t *losers;  //  histories that sources have left

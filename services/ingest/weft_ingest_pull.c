@@ -405,7 +405,7 @@ fill_batch (ingest_t *self, size_t room)
 {
     int64_t now_ms = weft_time_ms ();
     size_t allowed = paced (self, room, now_ms);
-    if (weft_marks_open (self->marks) >= WEFT_INGEST_OPEN_MOST)
+    if (weft_watermark_open (self->mark) >= WEFT_INGEST_OPEN_MOST)
         allowed = 0;
     if (allowed) {
         int rc = read_batch (self, allowed);
@@ -436,7 +436,7 @@ wait_ms (const ingest_t *self)
         return weft_kafka_rebalancing (self->kafka) ? REBALANCE_MS : WAIT_MS;
     if (self->paused)
         return WAIT_MS;
-    if (weft_marks_open (self->marks) >= WEFT_INGEST_OPEN_MOST)
+    if (weft_watermark_open (self->mark) >= WEFT_INGEST_OPEN_MOST)
         return 1;
     if (self->options->rate > 0)
         return (int)WEFT_MIN (WEFT_MAX (1000 / self->options->rate, 1),

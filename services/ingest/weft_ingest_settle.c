@@ -77,7 +77,7 @@ int
 weft_ingest_mark (ingest_t *self, const weft_taken_t *taken)
 {
     if (!self->kafka)
-        return weft_marks_take (self->marks, taken->offset, &taken->place);
+        return weft_watermark_begin (self->mark, taken->offset, &taken->place);
     weft_kafka_take (self->kafka, &taken->at);
     return taken->topic ? 0 : WEFT_ENOMEM;
 }
@@ -88,7 +88,7 @@ weft_ingest_end (ingest_t *self, const weft_position_t *at, int64_t offset)
     if (self->kafka)
         weft_kafka_end (self->kafka, at);
     else
-        weft_marks_end (self->marks, offset);
+        weft_watermark_end (self->mark, offset);
 }
 
 static void
@@ -154,7 +154,7 @@ weft_ingest_save_place (ingest_t *self, int64_t now_ms)
     int64_t offset;
     char key[160];
     if (self->kafka || now_ms - self->place_ms < PLACE_MS || self->error ||
-        !weft_marks_low (self->marks, &place, &offset))
+        !weft_watermark_low (self->mark, &offset, &place))
         return;
     self->place_ms = now_ms;
     name_place (self, key, sizeof (key));

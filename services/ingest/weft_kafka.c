@@ -77,7 +77,7 @@ pause_part (weft_kafka_t *self, weft_part_t *part)
     part->paused = true;
     weft_log (WEFT_WARN, "KAFKA-PARTITION-WAITS",
               "%s/%d: %d messages wait for one that is not settled",
-              part->topic, part->partition, WEFT_WATERMARK_MOST);
+              part->topic, part->partition, WEFT_KAFKA_BEHIND_MOST);
 }
 
 //  Is this message ours, and new? It is open then.
@@ -88,7 +88,7 @@ admit (weft_kafka_t *self, const rd_kafka_message_t *m)
         weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition);
     int rc = WEFT_ENOENT;
     if (part && part->assigned && m->offset >= part->start)
-        rc = weft_watermark_begin (part->mark, m->offset);
+        rc = weft_watermark_begin (part->mark, m->offset, NULL);
     if (rc == WEFT_EAGAIN)
         //  Came although it is paused: read again when there is room.
         weft_kafka_find_anew (self);

@@ -30,7 +30,7 @@ add_part (weft_kafka_t *self, const char *topic, int32_t partition)
     if (!part)
         return NULL;
     part->topic = strdup (topic);
-    part->mark = weft_watermark_new ();
+    part->mark = weft_watermark_new (WEFT_KAFKA_BEHIND_MOST);
     if (!part->topic || !part->mark) {
         free (part->topic);
         weft_watermark_destroy (&part->mark);
@@ -65,7 +65,7 @@ weft_kafka_store (weft_kafka_t *self)
     for (uint32_t i = 0; i < self->n_parts; i++) {
         weft_part_t *part = self->parts[i];
         int64_t low;
-        if (!part->assigned || !weft_watermark_low (part->mark, &low) ||
+        if (!part->assigned || !weft_watermark_low (part->mark, &low, NULL) ||
             low <= part->stored)
             continue;
         if (!list)
@@ -352,7 +352,7 @@ look_at_parts (weft_kafka_t *self)
         int64_t low, high, mark = part->start;
         if (!part->assigned)
             continue;
-        (void)weft_watermark_low (part->mark, &mark);
+        (void)weft_watermark_low (part->mark, &mark, NULL);
         if (!rd_kafka_get_watermark_offsets (self->rk, part->topic,
                                              part->partition, &low, &high) &&
             high >= mark)

@@ -14,6 +14,9 @@
 #include "weft_metrics.h"
 #include "weft_watermark.h"
 
+//  Messages of a partition behind its mark, 48 B each.
+#define WEFT_KAFKA_BEHIND_MOST 65536
+
 //  One partition that was ever assigned to this member. Never freed before the
 //  input: ledger entries and positions on their way borrow its names.
 typedef struct {

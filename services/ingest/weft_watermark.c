@@ -5,7 +5,7 @@
 typedef struct {
     int64_t offset;
     uint32_t holds;  //  its own and its items'; 0: settled
-    uint32_t pad;
+    weft_place_t place;
 } entry_t;
 
 struct weft_watermark {
@@ -14,15 +14,19 @@ struct weft_watermark {
     size_t first;  //  index of the oldest, counted without end
     size_t next;   //  index behind the newest
     size_t open;
+    size_t most;
     int64_t last;  //  newest offset, -1: none yet
+    weft_place_t last_place;
 };
 
 weft_watermark_t *
-weft_watermark_new (void)
+weft_watermark_new (size_t most)
 {
     weft_watermark_t *self = calloc (1, sizeof (*self));
-    if (self)
-        self->last = -1;
+    if (!self)
+        return NULL;
+    self->last = -1;
+    self->most = most ? most : SIZE_MAX;
     return self;
 }
 
@@ -40,7 +44,7 @@ void
 weft_watermark_reset (weft_watermark_t *self)
 {
     free (self->ring);
-    *self = (weft_watermark_t){ .last = -1 };
+    *self = (weft_watermark_t){ .last = -1, .most = self->most };
 }
 
 static entry_t *
@@ -65,7 +69,9 @@ enlarge (weft_watermark_t *self)
 }
 
 int
-weft_watermark_begin (weft_watermark_t *self, int64_t offset)
+weft_watermark_begin (weft_watermark_t *self,
+                      int64_t offset,
+                      const weft_place_t *place)
 {
     if (offset <= self->last)
         return WEFT_EEXIST;
@@ -76,8 +82,10 @@ weft_watermark_begin (weft_watermark_t *self, int64_t offset)
         if (rc)
             return rc;
     }
-    *at (self, self->next++) = (entry_t){ .offset = offset, .holds = 1 };
     self->last = offset;
+    self->last_place = place ? *place : (weft_place_t){ 0 };
+    *at (self, self->next++) =
+        (entry_t){ .offset = offset, .holds = 1, .place = self->last_place };
     self->open++;
     return 0;
 }
@@ -119,12 +127,16 @@ weft_watermark_end (weft_watermark_t *self, int64_t offset)
 }
 
 bool
-weft_watermark_low (const weft_watermark_t *self, int64_t *offset)
+weft_watermark_low (const weft_watermark_t *self,
+                    int64_t *offset,
+                    weft_place_t *place)
 {
     if (self->last < 0)
         return false;
-    *offset = self->first < self->next ? at (self, self->first)->offset
-                                       : self->last + 1;
+    bool any = self->first < self->next;
+    *offset = any ? at (self, self->first)->offset : self->last + 1;
+    if (place)
+        *place = any ? at (self, self->first)->place : self->last_place;
     return true;
 }
 
@@ -137,5 +149,5 @@ weft_watermark_open (const weft_watermark_t *self)
 bool
 weft_watermark_full (const weft_watermark_t *self)
 {
-    return self->next - self->first >= WEFT_WATERMARK_MOST;
+    return self->next - self->first >= self->most;
 }

@@ -233,10 +233,11 @@ class Mesh:
             print("ok   %-34s %5.1f s" % (
                 self.title, time.monotonic() - self.started), flush=True)
         else:
-            print("FAIL %s: %s\n     see %s" % (
-                self.title, error, self.folder), flush=True)
+            #  The reason comes last: who prints only an end prints that.
             for process in self.processes.values():
                 print(process.last_words(), end="", flush=True)
+            print("FAIL %s: %s\n     see %s" % (
+                self.title, error, self.folder), flush=True)
 
     def sanitizers(self):
         """What a sanitizer has said of any process; crashes may be meant."""

@@ -181,6 +181,17 @@ only_what_is_settled_is_committed (void **state)
     weft_kafka_destroy (&kafka);
 }
 
+//  A partition may be assigned more than once before the group is at rest; each
+//  time it begins at the start, as nothing was settled.
+static void
+count_up (const weft_message_t *message, int *read)
+{
+    int *count = &read[message->partition];
+    if (message->at.offset == 0)
+        *count = 0;
+    assert_int_equal (message->at.offset, (*count)++);
+}
+
 //  A pattern, and positions of an assignment that is over.
 static void
 an_old_epoch_moves_nothing (void **state)
@@ -202,14 +213,14 @@ an_old_epoch_moves_nothing (void **state)
          read[0] + read[1] < PARTITIONS * MESSAGES &&
          weft_time_ms () < until;) {
         if (next (a, &message, 20)) {
-            assert_int_equal (message.at.offset, read[message.partition]++);
+            count_up (&message, read);
             (void)take (a, &message);
             //  The old one ends now: nothing may be committed by that.
             for (int i = 0; i < PARTITIONS * MESSAGES; i++)
                 weft_kafka_end (a, &first[i]);
         }
         if (next (b, &message, 20)) {
-            assert_int_equal (message.at.offset, read[message.partition]++);
+            count_up (&message, read);
             (void)take (b, &message);
         }
     }

@@ -1,44 +1,10 @@
-//  What ingest keeps of positions on their way: the low mark, flights and their
-//  duplicates, and schemas that are refused too often.
+//  What ingest keeps of positions on their way: flights and their duplicates, and
+//  schemas that are refused too often.
 
 #include "unit/testing.h"
 
 #include "weft_flights.h"
-#include "weft_marks.h"
 #include "weft_refusals.h"
-
-//  Ended in any order, the low mark is the first that has not.
-static void
-the_low_mark_waits_for_the_first (void **state)
-{
-    (void)state;
-    weft_marks_t *marks = weft_marks_new ();
-    weft_place_t place;
-    int64_t offset;
-    assert_false (weft_marks_low (marks, &place, &offset));
-    for (int64_t i = 0; i < 1000; i++) {
-        const weft_place_t at = { .file = (uint64_t)i / 10,
-                                  .offset = i / 10 * 10 };
-        //  Every third position, as a share has them.
-        assert_int_equal (weft_marks_take (marks, 3 * i, &at), 0);
-    }
-    for (int64_t i = 999; i > 500; i--)
-        weft_marks_end (marks, 3 * i);
-    weft_marks_end (marks, 1);  //  was never taken
-    assert_true (weft_marks_low (marks, &place, &offset));
-    assert_int_equal (offset, 0);
-    for (int64_t i = 0; i < 500; i++)
-        weft_marks_end (marks, 3 * i);
-    assert_true (weft_marks_low (marks, &place, &offset));
-    assert_int_equal (offset, 1500);
-    assert_int_equal (place.file, 50);
-    assert_int_equal (weft_marks_open (marks), 1);
-    weft_marks_end (marks, 1500);
-    assert_true (weft_marks_low (marks, &place, &offset));
-    assert_int_equal (offset, 2998);
-    assert_int_equal (weft_marks_open (marks), 0);
-    weft_marks_destroy (&marks);
-}
 
 static const weft_position_t nowhere;
 
@@ -125,7 +91,6 @@ int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (the_low_mark_waits_for_the_first),
         cmocka_unit_test (duplicates_wait_for_the_first),
         cmocka_unit_test (a_changed_schema_is_noticed),
         cmocka_unit_test (as_many_bytes_as_are_kept_are_enough),
