@@ -44,7 +44,7 @@ def broken_workers():
     names = [line.split()[0] for line in listing]
     names = [n for n in names if not WANTED or n in WANTED]
     middle = {"custody", "worst", "forward", "section"}
-    with concurrent.futures.ThreadPoolExecutor(13) as pool:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
         runs = {n: pool.submit(rules_of, n, ["a", "b"] if n in middle else [])
                 for n in names}
         failed = [n for n, run in runs.items() if run.exception()]
