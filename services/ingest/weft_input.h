@@ -88,6 +88,16 @@ WEFT_NEW weft_input_t *weft_input_stdin (int fd, char why[WEFT_INPUT_WHY]);
 WEFT_NEW weft_input_t *weft_input_packets (const char *text,
                                            char why[WEFT_INPUT_WHY]);
 
+//  Returns new: what a Kafka topic has now, for looking at it, partition by
+//  partition: "kafka://HOST:PORT[,HOST:PORT...]/TOPIC[?last=N&name=value...]".
+//  No group is joined and nothing is committed. `last`: so many messages before
+//  the end of each partition; `name` is a property of librdkafka, a value that
+//  begins with @ is in that file. Waits up to 10 s for a broker. Read once. NULL
+//  with a reason.
+#define WEFT_INPUT_TOPIC "kafka://"
+WEFT_NEW weft_input_t *weft_input_topic (const char *url,
+                                         char why[WEFT_INPUT_WHY]);
+
 static inline void
 weft_input_destroy (weft_input_t **self_p)
 {

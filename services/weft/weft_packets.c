@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <unistd.h>
 
 #include "weft_cli.h"
 #include "weft_join.h"
@@ -119,11 +120,28 @@ walk_message (walk_t *self, const weft_message_t *message, uint64_t *items)
     return 0;
 }
 
+//  Paths, or one topic, or standard input.
+static weft_input_t *
+open_input (char *paths[], int n, char *why)
+{
+    if (n == 1 && !strcmp (paths[0], "-"))
+        return weft_input_stdin (STDIN_FILENO, why);
+    for (int i = 0; i < n; i++) {
+        if (strncmp (paths[i], WEFT_INPUT_TOPIC, strlen (WEFT_INPUT_TOPIC)))
+            continue;
+        if (n == 1)
+            return weft_input_topic (paths[0], why);
+        snprintf (why, WEFT_INPUT_WHY, "a topic is looked at alone");
+        return NULL;
+    }
+    return weft_input_files (paths, (size_t)n, why);
+}
+
 static int
 walk_paths (walk_t *self, char *paths[], int n, const char *command)
 {
     char why[WEFT_INPUT_WHY] = "";
-    weft_input_t *input = weft_input_files (paths, (size_t)n, why);
+    weft_input_t *input = open_input (paths, n, why);
     if (!input) {
         fprintf (stderr, "%s: %s\n", command, why);
         return 1;
@@ -145,7 +163,7 @@ walk_paths (walk_t *self, char *paths[], int n, const char *command)
         return 1;
     }
     if (!found)
-        fprintf (stderr, "%s: there is no file in these folders\n", command);
+        fprintf (stderr, "%s: there is nothing in it\n", command);
     return self->refused ? 3 : 0;
 }
 

@@ -16,7 +16,7 @@ typedef int (weft_packets_each_t) (void *arg,
                                    const weft_decoded_t *item,
                                    const char *path);
 
-//  Parses [--schemas DIR] PATH..., then calls `each` for every packet. Returns
+//  Parses [--schemas DIR] PATH... (or one topic, or -), then calls `each` for every packet. Returns
 //  the exit code: 0, 1 failed, 2 usage, 3 if some were refused.
 int weft_packets (int argc,
                   char *argv[],

@@ -235,6 +235,60 @@ an_old_epoch_moves_nothing (void **state)
     weft_kafka_destroy (&a);
 }
 
+//  Looked at from outside: everything once, partition by partition, and no
+//  group is the wiser.
+static void
+look_at (const rig_t *rig, const char *rest, int first)
+{
+    char url[512], why[WEFT_INPUT_WHY] = "", path[64];
+    weft_message_t message;
+    snprintf (url, sizeof (url), "kafka://%s/%s", rig->brokers, rest);
+    weft_input_t *input = weft_input_topic (url, why);
+    if (!input)
+        fail_msg ("%s", why);
+    for (int partition = 0; partition < PARTITIONS; partition++)
+        for (int i = first; i < MESSAGES; i++) {
+            assert_int_equal (input->next (input, &message), 1);
+            snprintf (path, sizeof (path), "night_2/%d/%d", partition, i);
+            assert_string_equal (message.path, path);
+            snprintf (path, sizeof (path), "%d:%d", partition, i);
+            assert_int_equal (message.size, strlen (path));
+            assert_memory_equal (message.data, path, message.size);
+            input->advance (input, 1);
+        }
+    assert_int_equal (input->next (input, &message), 0);
+    assert_int_equal (input->next (input, &message), 0);
+    weft_input_destroy (&input);
+}
+
+static void
+a_topic_is_looked_at_from_outside (void **state)
+{
+    const rig_t *rig = *state;
+    fill_topic (*state, "night_2");
+    look_at (rig, "night_2", 0);
+    look_at (rig, "night_2?last=3", MESSAGES - 3);
+    look_at (rig, "night_2?last=1000&client.id=me", 0);
+    static const struct {
+        const char *rest, *said;
+    } wrong[] = {
+        { "night_2?last=0", "last=0" },
+        { "night_2?last=3x", "last=3x" },
+        { "night_2?no.such=1", "no.such" },
+        { "night_2?sasl.password=@/no/such", "/no/such" },
+        { "night_2?x", "name=value" },
+        { "", "kafka://HOST:PORT/TOPIC" },
+        { "a/b", "kafka://HOST:PORT/TOPIC" },
+    };
+    for (size_t i = 0; i < WEFT_COUNT (wrong); i++) {
+        char url[512], why[WEFT_INPUT_WHY] = "";
+        snprintf (url, sizeof (url), "kafka://%s/%s", rig->brokers,
+                  wrong[i].rest);
+        assert_null (weft_input_topic (url, why));
+        assert_non_null (strstr (why, wrong[i].said));
+    }
+}
+
 static void
 refuse (weft_kafka_config_t config, const char *option)
 {
@@ -300,6 +354,7 @@ main (void)
         cmocka_unit_test (a_wrong_option_is_named),
         cmocka_unit_test (only_what_is_settled_is_committed),
         cmocka_unit_test (an_old_epoch_moves_nothing),
+        cmocka_unit_test (a_topic_is_looked_at_from_outside),
     };
     return cmocka_run_group_tests (tests, open_rig, close_rig);
 }

@@ -82,6 +82,12 @@ def every_packet():
         wait_for(lambda: CLUSTER.at_end(topic, topic), 10, "offsets are at the end")
         ids = mesh.ids(m.path("sink.ids"))
         check(sorted(ids) == list(range(COPIES)), "%d ids in the sink" % len(ids))
+        url = "kafka://%s/%s?last=25" % (CLUSTER.address, topic)
+        looked = subprocess.run([WEFT, "peek", "--schemas", str(got.schemas), url],
+                                stdout=subprocess.PIPE, check=False).stdout.splitlines()
+        places = [json.loads(line)["path"].split("#")[0] for line in looked]
+        check(len(set(places)) == 100, "%d messages looked at" % len(set(places)))
+        check(CLUSTER.at_end(topic, topic), "looking moved an offset")
         print("     %d messages in %.1f s, %.0f MB of memory" % (
             fed, took, source.memory_mb()))
         m.drain()
