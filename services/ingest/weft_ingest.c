@@ -301,6 +301,18 @@ weft_ingest_close (void **self_p)
     *self_p = NULL;
 }
 
+//  A gap is listed before anything behind it is read.
+static int
+beat_stream (ingest_t *self, int64_t now_ms)
+{
+    size_t n = 0;
+    int rc = weft_kafka_beat (self->kafka, now_ms);
+    const weft_gap_t *gaps = weft_kafka_gaps (self->kafka, &n);
+    if (n && weft_gaps_add (self->batch, gaps, n) == 0)
+        weft_kafka_gaps_listed (self->kafka);
+    return rc;
+}
+
 //  A line of progress, while there is any.
 void
 weft_ingest_beat (void *arg, int64_t now_ms)
@@ -313,7 +325,7 @@ weft_ingest_beat (void *arg, int64_t now_ms)
     weft_ingest_beat_cluster (self);
     weft_ingest_save_place (self, now_ms);
     if (self->kafka)
-        self->stream_error = weft_kafka_beat (self->kafka, now_ms);
+        self->stream_error = beat_stream (self, now_ms);
     weft_ingest_turn_registry (self, now_ms);
     weft_ingest_renew_mappings (self, now_ms);
     if (now_ms - self->progress_ms < PROGRESS_MS ||

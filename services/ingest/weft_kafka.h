@@ -16,6 +16,7 @@
 #define WEFT_KAFKA_H_INCLUDED
 
 #include "weft_config.h"
+#include "weft_gaps.h"
 #include "weft_input.h"
 
 //  All borrowed for the call of new only. Empty texts: not given.
@@ -63,6 +64,11 @@ void weft_kafka_end (weft_kafka_t *self, const weft_position_t *at);
 //  keeps the metrics. At least every second, whether anything is read or not.
 //  WEFT_ECONFIG when the member can never go on: it has been logged why.
 WEFT_CHECK int weft_kafka_beat (weft_kafka_t *self, int64_t now_ms);
+
+//  Messages that were deleted unread, found since weft_kafka_gaps_listed. Borrows
+//  until the next call.
+const weft_gap_t *weft_kafka_gaps (const weft_kafka_t *self, size_t *n);
+void weft_kafka_gaps_listed (weft_kafka_t *self);
 
 //  Is the stream coming? If not, one sentence why.
 bool weft_kafka_ready (const weft_kafka_t *self, char *why, size_t room);

@@ -193,6 +193,38 @@ forward (weft_kafka_t *self, const weft_part_t *part)
     rd_kafka_queue_destroy (queue);
 }
 
+//  Kept until it stands beside the ledger.
+static int
+keep_gap (weft_kafka_t *self,
+          const rd_kafka_topic_partition_t *at,
+          const weft_start_t *start)
+{
+    weft_gap_t *moved =
+        realloc (self->found, (self->n_found + 1) * sizeof (*moved));
+    if (!moved)
+        return WEFT_ENOMEM;
+    self->found = moved;
+    weft_gap_t *gap = &moved[self->n_found++];
+    *gap = (weft_gap_t){ .partition = at->partition,
+                         .first = at->offset,
+                         .count = start->gap };
+    snprintf (gap->topic, sizeof (gap->topic), "%s", at->topic);
+    return 0;
+}
+
+const weft_gap_t *
+weft_kafka_gaps (const weft_kafka_t *self, size_t *n)
+{
+    *n = self->n_found;
+    return self->found;
+}
+
+void
+weft_kafka_gaps_listed (weft_kafka_t *self)
+{
+    self->n_found = 0;
+}
+
 static void
 say_start (weft_kafka_t *self,
            const rd_kafka_topic_partition_t *at,
@@ -238,6 +270,8 @@ admit (weft_kafka_t *self,
     say_start (self, at, &start, high);
     if (start.kind == WEFT_START_BEYOND)
         return 0;
+    if (start.kind == WEFT_START_GAP && keep_gap (self, at, &start))
+        return WEFT_ENOMEM;
     weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
     if (!part && self->n_parts < PART_MOST)
         part = add_part (self, at->topic, at->partition);
@@ -390,4 +424,5 @@ weft_kafka_group_close (weft_kafka_t *self)
         free (part);
     }
     free (self->parts);
+    free (self->found);
 }

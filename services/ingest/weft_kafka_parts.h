@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "weft_gaps.h"
 #include "weft_kafka.h"
 #include "weft_kafka_start.h"
 #include "weft_ledger.h"
@@ -79,6 +80,8 @@ struct weft_kafka {
     char said[160];     //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
     weft_metric_t *rebalances, *gaps, *strays;
+    weft_gap_t *found;  //  gaps that nobody has listed yet
+    size_t n_found;
 };
 
 //  weft_kafka_config.c. Returns new: librdkafka's configuration, or NULL with a

@@ -35,6 +35,10 @@ fail (weft_courier_t *self,
     uint64_t dice = weft_hash_u64 ((uint64_t)weft_time_ns ());
     double pause = (double)(dice >> 11) * 0x1p-53 * bound;
     self->open_until_ms = now_ms + 1 + (int64_t)fmax (pause, 1000 * wish_s);
+    if (!*words)
+        words = status / 100 == 3
+                    ? "it redirects; name the address that it redirects to"
+                    : "it answers without a word why";
     if (self->failures++ == 0)
         weft_log (WEFT_WARN, "SINK-DOWN", "sink %s: %s (%d); %lld rows wait",
                   self->name, words, status, (long long)self->waiting);

@@ -8,9 +8,9 @@
 #include "commands.h"
 #include "dlq_bytes.h"
 #include "dlq_groups.h"
+#include "dlq_release.h"
 #include "weft_cli.h"
 #include "weft_dlq.h"
-#include "weft_release.h"
 #include "weft_time.h"
 
 enum { STAGES_MOST = 64, REPLAY_MOST = 32 << 20, PATIENCE_S = 30 };
@@ -65,7 +65,8 @@ help (FILE *out)
         "  --store DIR    replay: a packet store on this host; else the ingest "
         "that wrote\n                 it is asked, which Redis "
         "names\n" WEFT_CLI_REDIS_HELP
-        "\nExit: 0 ok, 1 failed, 2 usage, 3 some keys were not there.\n");
+        "\nExit: 0 ok, 1 failed, 2 usage, 3 some keys (or the stage) were "
+        "not\nthere, or nothing is left to be put back.\n");
 }
 
 //  Seconds of the day are enough for people.
@@ -375,10 +376,14 @@ change (dlq_t *self, work_t *work, const char *what, int argc, char *argv[])
         if (rc || self->failed)
             return weft_cli_lost ("dlq", "cannot list the dead letters",
                                   self->redis, rc ? rc : WEFT_ENOMEM);
-        //  A key that is gone by now, or has no bytes, is no failure here.
-        for (size_t i = 0; i < self->n_keys && code != 1 && !self->failed; i++)
-            if (work_on (self, work, argv[0], self->keys[i], &done) == 1)
-                code = 1;
+        //  A key that is gone by now is no failure here: somebody took it.
+        for (size_t i = 0; i < self->n_keys && code != 1 && !self->failed;
+             i++) {
+            self->bare = false;
+            int one = work_on (self, work, argv[0], self->keys[i], &done);
+            if (one == 1 || self->bare)
+                code = one;
+        }
     }
     for (int i = 1; i < argc && code != 1 && !self->failed; i++) {
         int one = work_on (self, work, argv[0], argv[i], &done);
@@ -386,17 +391,6 @@ change (dlq_t *self, work_t *work, const char *what, int argc, char *argv[])
     }
     printf ("%zu %s\n", done, what);
     return self->failed ? 1 : code;
-}
-
-static int
-release (dlq_t *self, int argc, char *argv[])
-{
-    if (argc != 1)
-        return 2;
-    int rc = weft_release_set (self->redis, argv[0]);
-    return rc ? weft_cli_lost ("dlq", "cannot release the stage", self->redis,
-                               rc)
-              : 0;
 }
 
 //  Is it a command line? Known before Redis is asked anything.
@@ -437,7 +431,7 @@ run (dlq_t *self, int argc, char *argv[])
     else if (strcmp (verb, "drop") == 0)
         code = change (self, drop, "dropped", argc - 1, argv + 1);
     else if (strcmp (verb, "release") == 0)
-        code = release (self, argc - 1, argv + 1);
+        code = dlq_release (self->redis, argv[1]);
     if (code == 2)
         help (stderr);
     free (self->keys);

@@ -157,6 +157,28 @@ print_row (sqlite3_stmt *row)
             column (row, 0));
 }
 
+//  A misspelt name must not look like a sink that is well.
+static int
+is_sink (sinks_t *self, const char *sink)
+{
+    sqlite3_stmt *row;
+    if (sqlite3_prepare_v2 (self->db,
+                            "SELECT 1 FROM outbox WHERE sink = ?1 LIMIT 1", -1,
+                            &row, NULL))
+        return failed (self);
+    sqlite3_bind_text (row, 1, sink, -1, SQLITE_STATIC);
+    int code = sqlite3_step (row);
+    sqlite3_finalize (row);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failed (self);
+    if (code == SQLITE_DONE)
+        fprintf (stderr,
+                 "weft sinks: the outbox has no row of a sink %s; weft sinks "
+                 "lists those it has\n",
+                 sink);
+    return code == SQLITE_ROW ? 0 : 3;
+}
+
 static int
 show_rows (sinks_t *self, const char *sink)
 {
@@ -171,6 +193,11 @@ show_rows (sinks_t *self, const char *sink)
             " ORDER BY id DESC LIMIT ?3",
             -1, &rows, NULL))
         return failed (self);
+    code = is_sink (self, sink);
+    if (code) {
+        sqlite3_finalize (rows);
+        return code;
+    }
     sqlite3_bind_text (rows, 1, sink, -1, SQLITE_STATIC);
     sqlite3_bind_text (rows, 2, self->state ? self->state : "dead", -1,
                        SQLITE_STATIC);

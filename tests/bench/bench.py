@@ -3,7 +3,7 @@
 
 Rows are {name, value, unit, peer, peer_value, ratio}; a peer is measured in the
 same run (or is a budget of docs/ARCHITECTURE.md, then it is called `budget`).
-Names: mesh, link, curve, latency, decode, science, notifier, state, models, simulator, python, loop.
+Names: mesh, link, curve, latency, decode, ingest, science, notifier, state, models, simulator, python, loop.
 Without names, all.
 """
 
@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mesh"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from decode import bench_decode  # noqa: E402
+from ingest import bench_ingest  # noqa: E402
 from loop import bench_loop  # noqa: E402
 from link import bench_curve, bench_link  # noqa: E402
 from mesh import Mesh, ROOT, sink_lines  # noqa: E402
@@ -159,7 +160,7 @@ def bench_models(_folder):
 
 
 BENCHES = {"mesh": bench_mesh, "link": bench_link, "curve": bench_curve,
-           "latency": bench_latency, "decode": bench_decode,
+           "latency": bench_latency, "decode": bench_decode, "ingest": bench_ingest,
            "science": bench_science, "notifier": bench_notifier,
            "state": bench_state, "packets": bench_packets, "models": bench_models,
            "simulator": bench_simulator, "python": bench_python,

@@ -107,6 +107,7 @@ def a_dry_run(m, process, n):
 def dead_rows_are_sent_again(m, receiver, n):
     rows = {r["state"]: r["rows"] for r in weft(m, "sinks", "--json")}
     check(rows == {"dead": n}, rows)
+    weft(m, "sinks", "rows", "hok", expected=3)
     dead = weft(m, "sinks", "rows", "hook", "--limit", "3", "--json")
     check(len(dead) == 3 and dead[0]["last_status"] == 422, dead)
     receiver.refuse = False

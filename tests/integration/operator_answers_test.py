@@ -30,6 +30,13 @@ def numbers_that_are_none():
         weft(m, "sinks", "rows", "all", "--state", "dad", code=2)
 
 
+def names_that_are_none():
+    """A misspelt name must not look as if it had been heard."""
+    with Mesh("names that are none", redis=True) as m:
+        _, said = weft(m, "dlq", "release", "clasifier", code=3)
+        check("clasifier" in said and "weft ps" in said, said)
+
+
 def output_that_is_lost():
     """Who reads a file that is cut off must not believe that it is whole."""
     with Mesh("output that cannot be written", redis=True) as m:
@@ -165,6 +172,7 @@ def a_name_that_is_no_utf8():
 
 
 if __name__ == "__main__":
-    mesh.main([numbers_that_are_none, output_that_is_lost, label_files_that_are_wrong, a_full_redis_is_named,
+    mesh.main([numbers_that_are_none, names_that_are_none, output_that_is_lost,
+               label_files_that_are_wrong, a_full_redis_is_named,
                keys_of_two_at_once, a_refused_worker_is_named,
                configurations_that_cannot_be, a_name_that_is_no_utf8])

@@ -3,6 +3,7 @@
 #include "../unit/testing.h"
 
 #include "both.h"
+#include "weft_gaps.h"
 #include "weft_ledger.h"
 #include "weft_log.h"
 #include "weft_seen.h"
@@ -250,6 +251,35 @@ a_wrong_account_does_not_balance (void **state)
     assert_false (account_of (61000).balanced);
 }
 
+//  Beside the nights, and found again it is the same gap.
+static void
+gaps_are_listed (void **state)
+{
+    (void)state;
+    weft_gap_t *read, wrote[] = {
+        { .topic = "b", .partition = 1, .first = 9, .count = 5 },
+        { .topic = "a", .partition = 2, .first = 70000, .count = 1 },
+        { .topic = "a", .partition = 2, .first = 3, .count = 1000000 },
+    };
+    size_t n;
+    assert_int_equal (weft_gaps_read (redis, &read, &n), 0);
+    assert_int_equal (n, 0);
+    assert_null (read);
+    assert_int_equal (weft_gaps_add (batch, wrote, 3), 0);
+    assert_int_equal (weft_gaps_add (batch, wrote, 2), 0);
+    weft_batch_clear (batch);
+    weft_batch_words (batch, "HSET", "gaps", "no place", "1");
+    assert_int_equal (weft_batch_run (batch), 0);
+    assert_int_equal (weft_gaps_read (redis, &read, &n), 0);
+    assert_int_equal (n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal (read[i].topic, wrote[2 - i].topic);
+        assert_int_equal (read[i].first, wrote[2 - i].first);
+        assert_int_equal (read[i].count, wrote[2 - i].count);
+    }
+    free (read);
+}
+
 int
 main (void)
 {
@@ -267,6 +297,7 @@ main (void)
         TEST (a_whole_batch_and_its_limits),
         TEST (seen_is_looked_up_and_runs_out),
         TEST (a_wrong_account_does_not_balance),
+        TEST (gaps_are_listed),
     };
     weft_log_init ("test", WEFT_ERROR);
     return both_run (tests);

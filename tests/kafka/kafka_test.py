@@ -136,6 +136,10 @@ def gap():
         said = events(source, "KAFKA-GAP")
         check(len(said) == 1 and "200 messages from offset 300" in said[0], "said %s" % said)
         check(source.metric("weft_kafka_gap_total") == 200, "the metric of gaps")
+        out = subprocess.run([WEFT, "ledger", "--json", "--redis", m.redis.address],
+                             stdout=subprocess.PIPE, check=True).stdout
+        want = [{"topic": topic, "partition": 0, "first": 300, "count": 200}]
+        check(json.loads(out)["gaps"] == want, "gaps beside the ledger: %s" % json.loads(out)["gaps"])
         m.drain()
 
 

@@ -1,0 +1,12 @@
+//  dlq_release.h - a stage that is held because it rejects so much goes on. One
+//  thread.
+
+#ifndef DLQ_RELEASE_H_INCLUDED
+#define DLQ_RELEASE_H_INCLUDED
+
+#include "weft_redis.h"
+
+//  The exit code: 0, 1 failed, 3 if no such stage runs. Says why.
+int dlq_release (weft_redis_t *redis, const char *stage);
+
+#endif
