@@ -170,7 +170,9 @@ def run(options):
 
 def run_act(mesh, night, act, options):
     mesh.start()
-    mesh.wait_ready(without=act.unready)
+    #  A poisoned alert may be among the first.
+    mesh.wait_ready(without=act.unready,
+                    revive=(lambda: act.supervise(mesh)) if act.poisoned else None)
     watch = Watch(mesh)
     end = time.time() + options.seconds
     while not all_read(mesh):

@@ -323,8 +323,9 @@ class Mesh:
         for instance in self.instances.values():
             instance.start()
 
-    def wait_ready(self, seconds=300, standby=("tom-notifier",), without=()):
-        """Waits until every service (but those in `without`) is ready."""
+    def wait_ready(self, seconds=300, standby=("tom-notifier",), without=(), revive=None):
+        """Waits until every service (but those in `without`) is ready. One that
+        ends meanwhile is an error, unless `revive` starts it again."""
         end = time.time() + seconds
         waiting = {i.service for i in self.instances.values()} - set(without)
         while waiting and time.time() < end:
@@ -333,7 +334,9 @@ class Mesh:
                 if any(states) if service in standby else all(states):
                     waiting.discard(service)
                 gone = [i for i in self.of(service) if not i.alive()]
-                if gone and service != "ingest":
+                if gone and service != "ingest" and revive:
+                    revive()
+                elif gone and service != "ingest":
                     raise SystemExit(f"{gone[0].name} ended at start; see {gone[0].log}")
                 if service == "ingest" and gone:
                     waiting.discard(service)
