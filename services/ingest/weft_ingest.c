@@ -83,6 +83,8 @@ open_kafka (ingest_t *self, char why[WEFT_INPUT_WHY])
         .password_file = o->password_file,
         .ca_file = o->ca_file,
         .prefetch_mb = o->prefetch_mb,
+        .backlog_from = o->backlog_from,
+        .backlog_share = o->backlog_share,
         .rebalance_ms = o->rebalance_ms,
         .discover_s = o->discover_s,
         .properties = o->kafka,

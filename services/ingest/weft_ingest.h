@@ -43,7 +43,8 @@ typedef struct {
     weft_texts_t topics;
     char *group, *member, *start;
     char *security, *sasl, *user, *password_file, *ca_file;
-    int64_t prefetch_mb, rebalance_ms, discover_s;
+    int64_t prefetch_mb, rebalance_ms, discover_s, backlog_from;
+    double backlog_share;
     weft_texts_t kafka, kafka_files;
 } weft_ingest_options_t;
 

@@ -53,8 +53,9 @@ take_message (weft_kafka_t *self)
             return NULL;
         rd_kafka_message_t *m = self->stash;
         self->stash = NULL;
+        self->from_back = false;
         if (!m)
-            m = rd_kafka_consume_queue (self->data, 0);
+            m = weft_kafka_lanes_take (self);
         if (m)
             return m;
         //  Its queues write the descriptor when they are no longer empty, so
@@ -69,12 +70,11 @@ take_message (weft_kafka_t *self)
 static void
 pause_part (weft_kafka_t *self, weft_part_t *part)
 {
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new (1);
-    rd_kafka_topic_partition_list_add (list, part->topic, part->partition);
-    (void)rd_kafka_pause_partitions (self->rk, list);
-    rd_kafka_topic_partition_list_destroy (list);
-    part->paused = true;
+    weft_kafka_pause (self->from_back ? self->back : self->rk, part, true);
+    if (self->from_back)
+        part->back_paused = true;
+    else
+        part->paused = true;
     weft_log (WEFT_WARN, "KAFKA-PARTITION-WAITS",
               "%s/%d: %d messages wait for one that is not settled",
               part->topic, part->partition, WEFT_KAFKA_BEHIND_MOST);
@@ -85,19 +85,25 @@ static bool
 admit (weft_kafka_t *self, const rd_kafka_message_t *m)
 {
     weft_part_t *part =
-        weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition);
-    int rc = WEFT_ENOENT;
-    if (part && part->assigned && m->offset >= part->start)
-        rc = weft_watermark_begin (part->mark, m->offset, NULL);
+        m->rkt
+            ? weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition)
+            : NULL;
+    bool ours = weft_kafka_lanes_want (self, part, m);
+    if (m->err)
+        return false;
+    int rc = ours ? weft_watermark_begin (weft_kafka_ring (part, m->offset),
+                                          m->offset, NULL)
+                  : WEFT_ENOENT;
     if (rc == WEFT_EAGAIN)
         //  Came although it is paused: read again when there is room.
         weft_kafka_find_anew (self);
-    if (rc) {
+    if (rc && !(self->from_back && part && m->offset >= part->split))
         weft_metric_add (self->strays, 1);
+    if (rc)
         return false;
-    }
-    if (weft_watermark_full (part->mark))
+    if (weft_watermark_full (weft_kafka_ring (part, m->offset)))
         pause_part (self, part);
+    weft_metric_add (self->from_back ? self->read_back : self->read_live, 1);
     self->open = part;
     return true;
 }
@@ -143,12 +149,12 @@ kafka_next (weft_input_t *input, weft_message_t *message)
         rd_kafka_message_t *m = take_message (self);
         if (!m)
             return WEFT_EAGAIN;
-        if (!m->err && admit (self, m)) {
+        if (admit (self, m)) {
             self->current = m;
             fill (self, message);
             return 1;
         }
-        if (m->err)
+        if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             weft_kafka_bad_message (self, m);
         rd_kafka_message_destroy (m);
     }
@@ -164,7 +170,8 @@ kafka_advance (weft_input_t *input, uint64_t items)
     if (!self->current)
         return;
     //  In another epoch it is not there.
-    weft_watermark_end (self->open->mark, self->current->offset);
+    weft_watermark_end (weft_kafka_ring (self->open, self->current->offset),
+                        self->current->offset);
     rd_kafka_message_destroy (self->current);
     self->current = NULL;
 }
@@ -242,7 +249,7 @@ weft_kafka_take (weft_kafka_t *self, const weft_position_t *at)
 {
     weft_part_t *part = part_of (self, at);
     if (part)
-        weft_watermark_take (part->mark, at->offset);
+        weft_watermark_take (weft_kafka_ring (part, at->offset), at->offset);
 }
 
 void
@@ -250,7 +257,7 @@ weft_kafka_end (weft_kafka_t *self, const weft_position_t *at)
 {
     weft_part_t *part = part_of (self, at);
     if (part)
-        weft_watermark_end (part->mark, at->offset);
+        weft_watermark_end (weft_kafka_ring (part, at->offset), at->offset);
 }
 
 int
@@ -355,6 +362,10 @@ open_metrics (weft_kafka_t *self)
     self->rebalances = weft_counter ("weft_kafka_rebalances_total", "");
     self->gaps = weft_counter ("weft_kafka_gap_total", "");
     self->strays = weft_counter ("weft_kafka_stray_total", "");
+    self->backlog = weft_gauge ("weft_kafka_backlog", "");
+    self->read_live = weft_counter ("weft_kafka_read_total", "lane=\"live\"");
+    self->read_back =
+        weft_counter ("weft_kafka_read_total", "lane=\"backlog\"");
 }
 
 static int
@@ -366,6 +377,11 @@ open_consumer (weft_kafka_t *self,
     rd_kafka_conf_t *conf = weft_kafka_configure (self, config, why);
     if (!conf)
         return WEFT_ECONFIG;
+    self->back_conf = rd_kafka_conf_dup (conf);
+    (void)rd_kafka_conf_set (self->back_conf, "enable.auto.commit", "false",
+                             text, sizeof (text));
+    (void)rd_kafka_conf_set (self->back_conf, "enable.partition.eof", "true",
+                             text, sizeof (text));
     self->rk = rd_kafka_new (RD_KAFKA_CONSUMER, conf, text, sizeof (text));
     if (!self->rk) {
         rd_kafka_conf_destroy (conf);
@@ -392,6 +408,8 @@ weft_kafka_new (const weft_kafka_config_t *config, char why[WEFT_INPUT_WHY])
                                   .topic = kafka_topic,
                                   .destroy = kafka_input_destroy };
     self->rebalance_ms = config->rebalance_ms;
+    self->backlog_from = config->backlog_from;
+    self->backlog_share = config->backlog_share;
     self->from_end = !strcmp (config->start, "latest");
     snprintf (self->group, sizeof (self->group), "%s", config->group);
     snprintf (self->member, sizeof (self->member), "%s", config->member);
@@ -478,12 +496,15 @@ weft_kafka_destroy (weft_kafka_t **self_p)
     self->current = NULL;
     if (self->rk && self->data)
         leave (self);
+    weft_kafka_lanes_close (self);
     if (self->stash)
         rd_kafka_message_destroy (self->stash);
     if (self->data)
         rd_kafka_queue_destroy (self->data);
     if (self->events)
         rd_kafka_queue_destroy (self->events);
+    if (self->back)
+        end_library (self->back);
     if (self->rk)
         end_library (self->rk);
     weft_kafka_group_close (self);

@@ -31,9 +31,12 @@ typedef struct {
     const char *user;
     const char *password_file;
     const char *ca_file;
-    int64_t prefetch_mb;        //  MB that wait in memory for being read
-    int64_t rebalance_ms;       //  most that a rebalance waits for alerts
-    int64_t discover_s;         //  how often new topics are looked for
+    int64_t backlog_from;  //  messages behind from which on a partition is read
+                           //  from both ends, 0: never
+    double backlog_share;  //  of what is read then, while both have messages
+    int64_t prefetch_mb;   //  MB that wait in memory for being read
+    int64_t rebalance_ms;  //  most that a rebalance waits for alerts
+    int64_t discover_s;    //  how often new topics are looked for
     weft_texts_t properties;    //  of librdkafka, name=value
     weft_texts_t secret_files;  //  of librdkafka, name=FILE: the value is there
 } weft_kafka_config_t;

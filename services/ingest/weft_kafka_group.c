@@ -86,7 +86,10 @@ in_flight (const weft_kafka_t *self)
     size_t open = 0;
     for (uint32_t i = 0; i < self->n_parts; i++)
         if (self->parts[i]->assigned)
-            open += weft_watermark_open (self->parts[i]->mark);
+            open += weft_watermark_open (self->parts[i]->mark) +
+                    (self->parts[i]->behind
+                         ? weft_watermark_open (self->parts[i]->live)
+                         : 0);
     return open;
 }
 
@@ -103,6 +106,7 @@ forget_assigned (weft_kafka_t *self)
         weft_watermark_reset (part->mark);
         weft_metric_set (part->lag, 0);
     }
+    weft_kafka_lanes_forget (self);
     if (self->stash)
         rd_kafka_message_destroy (self->stash);
     self->stash = NULL;
@@ -285,7 +289,7 @@ admit (weft_kafka_t *self,
     weft_metric_set (part->lag, (double)(high - start.offset));
     forward (self, part);
     rd_kafka_topic_partition_list_add (list, at->topic, at->partition)->offset =
-        start.offset;
+        weft_kafka_lanes_start (self, part, start.offset, high);
     return 0;
 }
 
@@ -328,6 +332,7 @@ begin (weft_kafka_t *self, weft_kafka_search_t *search)
     if (rc)
         self->fatal = true;
     (void)rd_kafka_assign (self->rk, list);
+    weft_kafka_lanes_assign (self);
     rd_kafka_topic_partition_list_destroy (list);
 }
 
@@ -368,17 +373,6 @@ search_step (weft_kafka_t *self, int64_t now_ms)
 }
 
 static void
-resume (weft_kafka_t *self, weft_part_t *part)
-{
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new (1);
-    rd_kafka_topic_partition_list_add (list, part->topic, part->partition);
-    (void)rd_kafka_resume_partitions (self->rk, list);
-    rd_kafka_topic_partition_list_destroy (list);
-    part->paused = false;
-}
-
-static void
 look_at_parts (weft_kafka_t *self)
 {
     for (uint32_t i = 0; i < self->n_parts; i++) {
@@ -391,8 +385,11 @@ look_at_parts (weft_kafka_t *self)
                                              part->partition, &low, &high) &&
             high >= mark)
             weft_metric_set (part->lag, (double)(high - mark));
-        if (part->paused && !weft_watermark_full (part->mark))
-            resume (self, part);
+        if (part->paused &&
+            !weft_watermark_full (part->behind ? part->live : part->mark)) {
+            weft_kafka_pause (self->rk, part, false);
+            part->paused = false;
+        }
     }
 }
 
@@ -400,6 +397,7 @@ void
 weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms)
 {
     weft_kafka_store (self);
+    weft_kafka_lanes_beat (self);
     look_at_parts (self);
     if (self->revoking && (now_ms >= self->revoke_until || !in_flight (self)))
         let_go (self);
@@ -420,6 +418,7 @@ weft_kafka_group_close (weft_kafka_t *self)
             free (part->names[k]);
         free (part->names);
         weft_watermark_destroy (&part->mark);
+        weft_watermark_destroy (&part->live);
         free (part->topic);
         free (part);
     }

@@ -27,7 +27,11 @@ typedef struct {
     int32_t partition;
     uint32_t epoch;  //  counts assignments
     bool assigned;
-    bool paused;     //  its ring is full
+    bool paused;  //  its ring is full
+    //  Two lanes (weft_kafka_lanes.c): offsets from `split` on are in `live`.
+    bool behind, back_ended, back_paused;
+    int64_t split;
+    weft_watermark_t *live;
     int64_t start;   //  where this assignment began
     int64_t stored;  //  last offset handed to the commit
     weft_watermark_t *mark;
@@ -80,6 +84,15 @@ struct weft_kafka {
     char said[160];     //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
     weft_metric_t *rebalances, *gaps, *strays;
+    //  The second lane.
+    rd_kafka_conf_t *back_conf;
+    rd_kafka_t *back;             //  made when it is wanted first
+    rd_kafka_queue_t *back_data;  //
+    int64_t backlog_from;         //  so far behind, 0: never
+    double backlog_share, credit;
+    uint32_t n_behind;  //  partitions in two lanes
+    bool from_back;     //  whence the last message came
+    weft_metric_t *backlog, *read_live, *read_back;
     weft_gap_t *found;  //  gaps that nobody has listed yet
     size_t n_found;
 };
@@ -102,6 +115,27 @@ void weft_kafka_store (weft_kafka_t *self);
 void weft_kafka_find_anew (weft_kafka_t *self);
 weft_part_t *
 weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
+
+//  weft_kafka_lanes.c. Where the group's consumer begins a partition of which
+//  `start` to `high` is unread: `high` if the backlog gets a lane of its own,
+//  which _assign then starts.
+int64_t weft_kafka_lanes_start (weft_kafka_t *self,
+                                weft_part_t *part,
+                                int64_t start,
+                                int64_t high);
+void weft_kafka_lanes_assign (weft_kafka_t *self);
+void weft_kafka_lanes_forget (weft_kafka_t *self);
+void weft_kafka_lanes_beat (weft_kafka_t *self);
+void weft_kafka_lanes_close (weft_kafka_t *self);
+//  The next message of either lane; NULL if there is none now.
+rd_kafka_message_t *weft_kafka_lanes_take (weft_kafka_t *self);
+//  Does the message belong to its lane?
+bool weft_kafka_lanes_want (weft_kafka_t *self,
+                            weft_part_t *part,
+                            const rd_kafka_message_t *m);
+//  The mark that an offset counts for.
+weft_watermark_t *weft_kafka_ring (const weft_part_t *part, int64_t offset);
+void weft_kafka_pause (rd_kafka_t *rk, const weft_part_t *part, bool pause);
 
 //  weft_kafka_search.c. Returns new: a search under way; borrows `rk` and `fd`
 //  until it is destroyed, which waits for a second at most.

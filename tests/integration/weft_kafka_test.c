@@ -44,14 +44,12 @@ close_rig (void **state)
     return 0;
 }
 
-//  MESSAGES in each partition, "partition:offset" in each.
+//  Offsets `first` to `end` of each partition, "partition:offset" in each.
 static void
-fill_topic (rig_t *rig, const char *topic)
+produce (const rig_t *rig, const char *topic, int first, int end)
 {
-    assert_int_equal (
-        rd_kafka_mock_topic_create (rig->cluster, topic, PARTITIONS, 1), 0);
     for (int partition = 0; partition < PARTITIONS; partition++)
-        for (int i = 0; i < MESSAGES; i++) {
+        for (int i = first; i < end; i++) {
             char text[32];
             snprintf (text, sizeof (text), "%d:%d", partition, i);
             assert_int_equal (
@@ -65,10 +63,18 @@ fill_topic (rig_t *rig, const char *topic)
     assert_int_equal (rd_kafka_flush (rig->producer, PATIENCE_MS), 0);
 }
 
+static void
+fill_topic (rig_t *rig, const char *topic)
+{
+    assert_int_equal (
+        rd_kafka_mock_topic_create (rig->cluster, topic, PARTITIONS, 1), 0);
+    produce (rig, topic, 0, MESSAGES);
+}
+
 //  Without a static name, which this cluster does not know: such a member would
 //  have to be waited out.
 static weft_kafka_t *
-open_member (const rig_t *rig, const char *topic)
+open_behind (const rig_t *rig, const char *topic, int64_t backlog_from)
 {
     char *topics[] = { (char *)(uintptr_t)topic };
     char why[WEFT_INPUT_WHY];
@@ -83,6 +89,8 @@ open_member (const rig_t *rig, const char *topic)
                                          .user = "",
                                          .password_file = "",
                                          .ca_file = "",
+                                         .backlog_from = backlog_from,
+                                         .backlog_share = 0.5,
                                          .prefetch_mb = 1,
                                          .rebalance_ms = 1000,
                                          .discover_s = 1 };
@@ -90,6 +98,12 @@ open_member (const rig_t *rig, const char *topic)
     if (!kafka)
         fail_msg ("%s", why);
     return kafka;
+}
+
+static weft_kafka_t *
+open_member (const rig_t *rig, const char *topic)
+{
+    return open_behind (rig, topic, 0);
 }
 
 //  The next message of a member, waited for; false after `ms` without any.
@@ -235,6 +249,86 @@ an_old_epoch_moves_nothing (void **state)
     weft_kafka_destroy (&a);
 }
 
+//  Each lane in its order, each message once.
+typedef struct {
+    int back[PARTITIONS], live[PARTITIONS];  //  next offsets
+    int n_back, n_live;
+} lanes_t;
+
+static weft_position_t
+take_of_lane (weft_kafka_t *kafka,
+              const weft_message_t *message,
+              lanes_t *lanes)
+{
+    bool live = message->at.offset >= MESSAGES;
+    int *next_offset = (live ? lanes->live : lanes->back) + message->partition;
+    check_text (message);
+    assert_int_equal (message->at.offset, (*next_offset)++);
+    lanes->n_live += live;
+    lanes->n_back += !live;
+    return take (kafka, message);
+}
+
+//  What is new comes before all of the backlog has, and what is committed is
+//  below everything that is not settled, in either lane.
+static void
+live_comes_before_backlog (void **state)
+{
+    const rig_t *rig = *state;
+    enum { LIVE = 5, ALL = PARTITIONS * (MESSAGES + LIVE), STUCK = 20 };
+    lanes_t lanes = { .live = { MESSAGES, MESSAGES } };
+    weft_message_t message;
+    weft_position_t stuck = { 0 };
+    fill_topic (*state, "night_3");
+    weft_kafka_t *kafka = open_behind (rig, "night_3", MESSAGES);
+    for (int i = 0; i < ALL; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        weft_position_t at = take_of_lane (kafka, &message, &lanes);
+        if (message.partition == 0 && at.offset == STUCK)
+            stuck = at;
+        else
+            weft_kafka_end (kafka, &at);
+        if (i == 0)
+            produce (rig, "night_3", MESSAGES, MESSAGES + LIVE);
+        //  Until something new has come: a minute at most.
+        for (int t = 0;
+             i < PARTITIONS * MESSAGES / 2 && !lanes.n_live && t < 12; t++)
+            (void)poll (NULL, 0, 100);
+        if (lanes.n_live == PARTITIONS * LIVE && at.offset >= MESSAGES)
+            assert_true (lanes.n_back < PARTITIONS * MESSAGES);
+    }
+    assert_int_equal (stuck.offset, STUCK);
+    assert_false (next (kafka, &message, 500));
+    weft_kafka_destroy (&kafka);
+
+    //  Partition 1 is done to its end, partition 0 only before what was stuck.
+    kafka = open_member (rig, "night_3");
+    for (int i = STUCK; i < MESSAGES + LIVE; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_int_equal (message.partition, 0);
+        assert_int_equal (message.at.offset, i);
+        (void)take (kafka, &message);
+    }
+    assert_false (next (kafka, &message, 500));
+    weft_kafka_destroy (&kafka);
+
+    //  Two lanes again: of those that both lanes have settled now, nothing is
+    //  left, and the last commit is the end.
+    lanes = (lanes_t){ .back = { STUCK, 0 }, .live = { MESSAGES + LIVE, 0 } };
+    kafka = open_behind (rig, "night_3", 1);
+    for (int i = STUCK; i < MESSAGES + LIVE; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_int_equal (message.at.offset, i);
+        weft_position_t at = take (kafka, &message);
+        weft_kafka_end (kafka, &at);
+    }
+    assert_false (next (kafka, &message, 1000));
+    weft_kafka_destroy (&kafka);
+    kafka = open_member (rig, "night_3");
+    assert_false (next (kafka, &message, 2000));
+    weft_kafka_destroy (&kafka);
+}
+
 //  Looked at from outside: everything once, partition by partition, and no
 //  group is the wiser.
 static void
@@ -354,6 +448,7 @@ main (void)
         cmocka_unit_test (a_wrong_option_is_named),
         cmocka_unit_test (only_what_is_settled_is_committed),
         cmocka_unit_test (an_old_epoch_moves_nothing),
+        cmocka_unit_test (live_comes_before_backlog),
         cmocka_unit_test (a_topic_is_looked_at_from_outside),
     };
     return cmocka_run_group_tests (tests, open_rig, close_rig);

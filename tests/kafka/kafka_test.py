@@ -143,6 +143,43 @@ def gap():
         m.drain()
 
 
+def live_before_backlog():
+    """An ingest that is far behind, and is killed: what is new is told at once,
+    the backlog beside it, each once."""
+    backlog, live = 4000, 80
+    with Mesh("live before backlog", redis=True) as m:
+        port, topic = free_port(), "behind"
+        got = packets.Packets(BUILD)
+        CLUSTER.create(topic)
+        CLUSTER.feed(topic, got.copies(0, backlog))
+        source = ingest(m, port, topics=[topic], group=topic, schemas=str(got.schemas),
+                        backlog_from=500, rate=150)
+        m.sink([port], base=packets.BASE, most=backlog + live)
+        m.start()
+        wait_for(lambda: ledger(m)["settled"] > 200, 60, "the backlog is begun")
+        told, late = m.path("sink.ids"), []
+        for n in range(backlog, backlog + live):
+            CLUSTER.feed(topic, got.copies(n, 1))
+            begin = time.monotonic()
+            wait_for(lambda: n in mesh.ids(told), 15, "alert %d is told" % n)
+            late.append(time.monotonic() - begin)
+            if n == backlog + live // 2:
+                source.restart()
+        left = backlog + live - len(mesh.ids(told))
+        check(left > backlog / 4, "only %d were left of the backlog" % left)
+        check(len(events(source, "KAFKA-BACKLOG")) >= 4, "nobody said that there is a backlog")
+        source.config["options"]["rate"] = 0
+        source.write()
+        source.restart()
+        wait_for(settled(m, backlog + live), 120, "all is settled")
+        wait_for(lambda: CLUSTER.at_end(topic, topic), 30, "offsets are at the end")
+        check(sorted(mesh.ids(told)) == list(range(backlog + live)), "each once")
+        late.sort()
+        print("     new alerts told after %.2f s, at most %.2f s; %d of the backlog were left" % (
+            late[len(late) // 2], late[-1], left))
+        m.drain()
+
+
 def wrong_credentials():
     with Mesh("wrong credentials", redis=True) as m:
         port, topic, night = free_port(), "secret", simulated(m, 100)
@@ -216,7 +253,7 @@ def main():
         packets.skip(str(why))
     try:
         CLUSTER.start()
-        mesh.main([every_packet, drained, gap, wrong_credentials, topic_goes, two_of_one_name])
+        mesh.main([every_packet, drained, gap, live_before_backlog, wrong_credentials, topic_goes, two_of_one_name])
     finally:
         CLUSTER.kill()
         shutil.rmtree(CLUSTER.folder, ignore_errors=True)

@@ -1,0 +1,232 @@
+//  weft_kafka_lanes.c - live before backlog.
+//
+//  A partition that is far behind is read in two lanes: the group's consumer
+//  begins at its end, and a second one, of no group, reads what lies between the
+//  committed offset and there. Each lane has a mark of its own, and only the
+//  backlog's is committed until all of it is settled: whoever takes over, or
+//  starts again, begins there, and the ledger knows what the live lane has done
+//  by then. So nothing is lost and nothing is told twice, wherever it is cut.
+
+#include "weft_kafka_parts.h"
+
+#include "weft_log.h"
+
+#define CREDIT_MOST 2.0
+
+weft_watermark_t *
+weft_kafka_ring (const weft_part_t *part, int64_t offset)
+{
+    return part->behind && offset >= part->split ? part->live : part->mark;
+}
+
+static int
+open_back (weft_kafka_t *self)
+{
+    static const uint64_t one = 1;
+    char text[256] = "";
+    if (self->back)
+        return 0;
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup (self->back_conf);
+    self->back = rd_kafka_new (RD_KAFKA_CONSUMER, conf, text, sizeof (text));
+    if (!self->back) {
+        rd_kafka_conf_destroy (conf);
+        weft_log (WEFT_ERROR, "KAFKA-NO-BACKLOG",
+                  "no second consumer, so all is read in the order of its "
+                  "offsets: %s",
+                  text);
+        return WEFT_ENOMEM;
+    }
+    (void)rd_kafka_poll_set_consumer (self->back);
+    (void)rd_kafka_set_log_queue (self->back, NULL);
+    self->back_data = rd_kafka_queue_get_consumer (self->back);
+    rd_kafka_queue_io_event_enable (self->back_data, self->fd, &one,
+                                    sizeof (one));
+    return 0;
+}
+
+int64_t
+weft_kafka_lanes_start (weft_kafka_t *self,
+                        weft_part_t *part,
+                        int64_t start,
+                        int64_t high)
+{
+    part->behind = false;
+    if (!self->backlog_from || high - start < self->backlog_from ||
+        open_back (self))
+        return start;
+    if (!part->live)
+        part->live = weft_watermark_new (WEFT_KAFKA_BEHIND_MOST);
+    if (!part->live)
+        return start;
+    weft_watermark_reset (part->live);
+    part->behind = true;
+    part->back_ended = part->back_paused = false;
+    part->split = high;
+    self->n_behind++;
+    weft_log (WEFT_WARN, "KAFKA-BACKLOG",
+              "%s/%d: %lld messages behind: new ones are read from offset "
+              "%lld on, and the backlog beside them",
+              part->topic, part->partition, (long long)(high - start),
+              (long long)high);
+    return high;
+}
+
+void
+weft_kafka_lanes_assign (weft_kafka_t *self)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new ((int)self->n_behind + 1);
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        const weft_part_t *part = self->parts[i];
+        if (part->assigned && part->behind)
+            rd_kafka_topic_partition_list_add (list, part->topic,
+                                               part->partition)
+                ->offset = part->start;
+    }
+    if (self->back)
+        (void)rd_kafka_assign (self->back, list->cnt ? list : NULL);
+    rd_kafka_topic_partition_list_destroy (list);
+}
+
+void
+weft_kafka_lanes_forget (weft_kafka_t *self)
+{
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        part->behind = false;
+        if (part->live)
+            weft_watermark_reset (part->live);
+    }
+    self->n_behind = 0;
+    weft_metric_set (self->backlog, 0);
+    if (self->back)
+        (void)rd_kafka_assign (self->back, NULL);
+}
+
+void
+weft_kafka_pause (rd_kafka_t *rk, const weft_part_t *part, bool pause)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new (1);
+    rd_kafka_topic_partition_list_add (list, part->topic, part->partition);
+    if (pause)
+        (void)rd_kafka_pause_partitions (rk, list);
+    else
+        (void)rd_kafka_resume_partitions (rk, list);
+    rd_kafka_topic_partition_list_destroy (list);
+}
+
+//  All of the backlog has come.
+static void
+end_back (weft_kafka_t *self, weft_part_t *part)
+{
+    if (part->back_ended)
+        return;
+    part->back_ended = true;
+    weft_kafka_pause (self->back, part, true);
+}
+
+//  Everything before the split is settled: one lane is left, and its mark is
+//  the one that counts.
+static void
+join (weft_kafka_t *self, weft_part_t *part)
+{
+    weft_watermark_t *mark = part->mark;
+    part->mark = part->live;
+    part->live = mark;
+    weft_watermark_reset (part->live);
+    part->behind = false;
+    self->n_behind--;
+    weft_log (WEFT_INFO, "KAFKA-BACKLOG-DONE",
+              "%s/%d: all before offset %lld is settled", part->topic,
+              part->partition, (long long)part->split);
+}
+
+void
+weft_kafka_lanes_beat (weft_kafka_t *self)
+{
+    int64_t left = 0;
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        weft_part_t *part = self->parts[i];
+        int64_t low = part->start;
+        if (!part->assigned || !part->behind)
+            continue;
+        (void)weft_watermark_low (part->mark, &low, NULL);
+        if (part->back_ended && !weft_watermark_open (part->mark)) {
+            join (self, part);
+            continue;
+        }
+        left += part->split - low;
+        if (part->back_paused && !part->back_ended &&
+            !weft_watermark_full (part->mark)) {
+            weft_kafka_pause (self->back, part, false);
+            part->back_paused = false;
+        }
+    }
+    weft_metric_set (self->backlog, (double)left);
+}
+
+static rd_kafka_message_t *
+take_live (weft_kafka_t *self)
+{
+    rd_kafka_message_t *m = rd_kafka_consume_queue (self->data, 0);
+    self->from_back = false;
+    if (m && self->n_behind)
+        self->credit = WEFT_MIN (self->credit + self->backlog_share /
+                                                    (1 - self->backlog_share),
+                                 CREDIT_MOST);
+    return m;
+}
+
+static rd_kafka_message_t *
+take_back (weft_kafka_t *self)
+{
+    rd_kafka_message_t *m = rd_kafka_consume_queue (self->back_data, 0);
+    self->from_back = true;
+    if (m)
+        self->credit = WEFT_MAX (self->credit - 1, 0.0);
+    return m;
+}
+
+//  Each lane has its share where both have messages, else who has some.
+rd_kafka_message_t *
+weft_kafka_lanes_take (weft_kafka_t *self)
+{
+    if (!self->n_behind)
+        return take_live (self);
+    bool back_first = self->credit >= 1;
+    rd_kafka_message_t *m = back_first ? take_back (self) : take_live (self);
+    if (!m)
+        m = back_first ? take_live (self) : take_back (self);
+    return m;
+}
+
+bool
+weft_kafka_lanes_want (weft_kafka_t *self,
+                       weft_part_t *part,
+                       const rd_kafka_message_t *m)
+{
+    if (!part || !part->assigned)
+        return false;
+    if (!self->from_back)
+        return m->offset >= (part->behind ? part->split : part->start);
+    if (!part->behind)
+        return false;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
+        m->offset + 1 >= part->split)
+        end_back (self, part);
+    return !m->err && m->offset >= part->start && m->offset < part->split;
+}
+
+void
+weft_kafka_lanes_close (weft_kafka_t *self)
+{
+    if (self->back_data)
+        rd_kafka_queue_destroy (self->back_data);
+    self->back_data = NULL;
+    if (self->back)
+        (void)rd_kafka_consumer_close (self->back);
+    if (self->back_conf)
+        rd_kafka_conf_destroy (self->back_conf);
+    self->back_conf = NULL;
+}
