@@ -113,11 +113,9 @@ def step_static():
                          "--suppress=missingIncludeSystem", "--suppress=unknownMacro",
                          "--suppressions-list=.cppcheck", "-DWEFT_VERSION=\"0\"",
                          *[f"-I{d}" for d in include_folders()], *product], 900)
-    if not BUILDS["debug"].get():
-        return
     if shutil.which("clang-tidy"):
         command("clang-tidy", [*BEHIND, "sh", "-c", "printf '%s\\n' " + " ".join(product) +
-                               " | xargs -P2 -n8 clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p build/debug 2>/dev/null"], 1800)
+                               " | xargs -P2 -n8 clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p build 2>/dev/null"], 1800)
     else:
         COUNT.note("clang-tidy", "skipped", "clang-tidy is not installed")
 
@@ -159,7 +157,7 @@ class Once:
         return self.good
 
 
-BUILDS = {preset: Once(preset) for preset in ("asan", "tsan", "debug", "fuzz")}
+BUILDS = {preset: Once(preset) for preset in ("asan", "tsan", "fuzz")}
 
 # Every sample packet against fastavro takes minutes of Python; under the
 # sanitizers the same packets go through our own code only.
@@ -310,7 +308,7 @@ def main():
         print(f"ci: there is no step '{unknown[0]}'; there are {', '.join(STEPS)}")
         return 2
     # It installs what all steps need.
-    if command("build", ["./run", "build"], 1800) is None:
+    if command("werror/build", ["./run", "build"], 1800, {"WEFT_WERROR": "ON"}) is None:
         print(f"{COUNT.passed} passed, {COUNT.failed} failed, {COUNT.skipped} skipped")
         return 1
     beside = threading.Thread(target=side_by_side,
