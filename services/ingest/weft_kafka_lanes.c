@@ -12,6 +12,7 @@
 #include "weft_log.h"
 
 #define CREDIT_MOST 2.0
+#define RECENT 20  //  a part of backlog_from that counts as new: 1 / this
 
 weft_watermark_t *
 weft_kafka_ring (const weft_part_t *part, int64_t offset)
@@ -61,14 +62,15 @@ weft_kafka_lanes_start (weft_kafka_t *self,
     weft_watermark_reset (part->live);
     part->behind = true;
     part->back_ended = part->back_paused = false;
-    part->split = high;
+    //  What came while nobody read is new too: the last seconds of it.
+    part->split = WEFT_MAX (start, high - self->backlog_from / RECENT);
     self->n_behind++;
     weft_log (WEFT_WARN, "KAFKA-BACKLOG",
               "%s/%d: %lld messages behind: new ones are read from offset "
               "%lld on, and the backlog beside them",
               part->topic, part->partition, (long long)(high - start),
-              (long long)high);
-    return high;
+              (long long)part->split);
+    return part->split;
 }
 
 void

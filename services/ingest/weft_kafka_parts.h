@@ -116,9 +116,13 @@ void weft_kafka_find_anew (weft_kafka_t *self);
 weft_part_t *
 weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
 
+//  weft_kafka_end.c.
+void weft_kafka_leave (weft_kafka_t *self);
+void weft_kafka_end_library (rd_kafka_t *rk);
+
 //  weft_kafka_lanes.c. Where the group's consumer begins a partition of which
-//  `start` to `high` is unread: `high` if the backlog gets a lane of its own,
-//  which _assign then starts.
+//  `start` to `high` is unread: near `high` if the backlog gets a lane of its
+//  own, which _assign then starts.
 int64_t weft_kafka_lanes_start (weft_kafka_t *self,
                                 weft_part_t *part,
                                 int64_t start,

@@ -146,7 +146,7 @@ def gap():
 def live_before_backlog():
     """An ingest that is far behind, and is killed: what is new is told at once,
     the backlog beside it, each once."""
-    backlog, live = 4000, 80
+    backlog, live = 4000, 30
     with Mesh("live before backlog", redis=True) as m:
         port, topic = free_port(), "behind"
         got = packets.Packets(BUILD)
