@@ -156,7 +156,9 @@ class Feeder(threading.Thread):
 def configure(mesh, cluster, night):
     options = options_for(mesh, [], catalog=night / "catalog.csv")
     options["ingest"] = lambda n: {"brokers": cluster.address, "topics": [TOPIC], "group": GROUP,
-                                   "member": f"ingest-{n}"}
+                                   "member": f"ingest-{n}",
+                                   # So little that it is in two lanes now and then.
+                                   "backlog_from": 60}
     mesh.configure(options)
 
 
