@@ -157,7 +157,7 @@ const weft_option_t weft_ingest_options[] = {
     WEFT_OPT_TEXT (O, ca_file, "", "certificates that brokers are checked by"),
     WEFT_OPT_INT (O,
                   prefetch_mb,
-                  "32",
+                  "128",
                   1,
                   2000,
                   "MB",
