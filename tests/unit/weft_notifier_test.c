@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "unit/notifier_alert.h"
-#include "unit/remove_tree.h"
+#include "unit/notifier_folder.h"
 #include "weft_effect.h"
 #include "weft_golden.h"
 #include "weft_log.h"
@@ -23,34 +23,6 @@
 #include "weft_outbox.h"
 #include "weft_sink.h"
 #include "weft_time.h"
-
-static char folder[64];
-
-static const char *
-path_in (const char *name)
-{
-    static char path[4][160];
-    static unsigned next;
-    char *out = path[next++ % 4];
-    snprintf (out, sizeof path[0], "%s/%s", folder, name);
-    return out;
-}
-
-static int
-make_folder (void **state)
-{
-    (void)state;
-    weft_log_init ("test", WEFT_ERROR);
-    strncpy (folder, "/tmp/weft-notifier-XXXXXX", sizeof folder - 1);
-    return mkdtemp (folder) ? 0 : -1;
-}
-
-static int
-drop_folder (void **state)
-{
-    (void)state;
-    return remove_tree (folder);
-}
 
 //  Two filters, two sinks: everything to "all", the likely ones to both.
 typedef struct {
@@ -62,15 +34,6 @@ typedef struct {
     weft_notifier_options_t options;
     weft_notifier_place_t place;
 } config_t;
-
-static weft_sink_option_t
-jsonl_option (const char *name, const char *path)
-{
-    return (weft_sink_option_t){ .name = (char *)(uintptr_t)name,
-                                 .kind = (char *)"jsonl",
-                                 .mode = (char *)"live",
-                                 .path = (char *)(uintptr_t)path };
-}
 
 static void
 configure (config_t *c)
@@ -532,254 +495,6 @@ modes_and_the_kill_switch_send_nothing (void **state)
 }
 
 static void
-count_row (void *arg, const weft_row_t *row)
-{
-    (void)row;
-    (*(int *)arg)++;
-}
-
-static int
-rows_due (weft_outbox_t *outbox, double now)
-{
-    int n = 0;
-    assert_int_equal (
-        weft_outbox_list (outbox, "s", WEFT_ROW_QUEUED, now, 10, count_row, &n),
-        0);
-    return n;
-}
-
-//  A row that waits for a minute does not wait for the hours by which the clock
-//  is set back meanwhile.
-static void
-a_row_does_not_wait_for_a_clock_that_is_set_back (void **state)
-{
-    (void)state;
-    char why[200];
-    int64_t id;
-    weft_outbox_t *outbox;
-    weft_row_t row = {
-        .key = "k", .object = "o", .payload = "{}", .payload_size = 2
-    };
-    assert_int_equal (
-        weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
-    assert_int_equal (weft_outbox_begin (outbox), 0);
-    assert_int_equal (
-        weft_outbox_add (outbox, "s", WEFT_ROW_INFLIGHT, &row, &id), 0);
-    assert_int_equal (weft_outbox_move (outbox, id, WEFT_ROW_QUEUED, 1e6,
-                                        1e6 + 60, 503, NULL),
-                      0);
-    assert_int_equal (weft_outbox_commit (outbox), 0);
-    assert_int_equal (rows_due (outbox, 1e6 + 59), 0);
-    assert_int_equal (rows_due (outbox, 1e6 + 60), 1);
-    assert_int_equal (rows_due (outbox, 1e6 - 5), 0);
-    assert_int_equal (rows_due (outbox, 1e6 - 7200), 1);
-    weft_outbox_close (&outbox);
-}
-
-static void
-old_rows_are_pruned_and_unfinished_ones_stay (void **state)
-{
-    (void)state;
-    char why[200];
-    weft_outbox_t *outbox;
-    assert_int_equal (
-        weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
-    assert_int_equal (weft_outbox_begin (outbox), 0);
-    int64_t id;
-    for (int i = 0; i < 6000; i++) {
-        char key[20];
-        snprintf (key, sizeof key, "k%d", i);
-        weft_row_t row = {
-            .key = key, .object = "o", .payload = "{}", .payload_size = 2
-        };
-        row.created = i;
-        assert_int_equal (
-            weft_outbox_add (outbox, "s",
-                             i % 10 ? WEFT_ROW_SKIPPED : WEFT_ROW_QUEUED, &row,
-                             &id),
-            0);
-    }
-    assert_int_equal (weft_outbox_commit (outbox), 0);
-    uint32_t deleted, total = 0;
-    for (int k = 0; k < 3; k++) {
-        assert_int_equal (weft_outbox_prune (outbox, 1000, 1000000, &deleted),
-                          0);
-        total += deleted;
-    }
-    assert_int_equal (total, 900);
-    for (int k = 0; k < 4; k++) {
-        assert_int_equal (weft_outbox_prune (outbox, 0, 2000, &deleted), 0);
-        total += deleted;
-    }
-    assert_int_equal (total, 3600);
-    int64_t waiting;
-    assert_int_equal (weft_outbox_waiting (outbox, "s", &waiting), 0);
-    assert_int_equal (waiting, 600);
-    weft_outbox_close (&outbox);
-}
-
-//  The table as version 1 made it, with one row that is finished and one whose
-//  sending was cut short.
-static void
-make_outbox_1 (const char *path)
-{
-    sqlite3 *db;
-    assert_int_equal (sqlite3_open (path, &db), SQLITE_OK);
-    assert_int_equal (
-        sqlite3_exec (
-            db,
-            "CREATE TABLE outbox (id INTEGER PRIMARY KEY, sink TEXT NOT NULL,"
-            " key TEXT NOT NULL, object_id TEXT NOT NULL,"
-            " payload_json TEXT NOT NULL, state TEXT NOT NULL,"
-            " attempts INTEGER NOT NULL DEFAULT 0,"
-            " next_at REAL NOT NULL DEFAULT 0, last_status INTEGER,"
-            " last_body TEXT, remote_id TEXT, created REAL NOT NULL,"
-            " updated REAL NOT NULL, UNIQUE (sink, key));"
-            "CREATE INDEX outbox_unfinished ON outbox (sink, state, id)"
-            " WHERE state IN ('queued', 'inflight', 'verify');"
-            "INSERT INTO outbox (sink, key, object_id, payload_json, state,"
-            " created, updated) VALUES"
-            " ('s', 'k', 'o', '{\"alert_id\":2801147336315010009}', 'done',"
-            " 1, 1), ('s', 'q', 'o', '{}', 'inflight', 1, 1);"
-            "PRAGMA user_version=1;",
-            NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close (db);
-}
-
-static void
-an_outbox_of_version_1_goes_on (void **state)
-{
-    (void)state;
-    char why[200];
-    make_outbox_1 (path_in ("outbox.db"));
-    weft_outbox_t *outbox;
-    for (int opened = 0; opened < 2; opened++) {
-        assert_int_equal (
-            weft_outbox_open (&outbox, path_in ("outbox.db"), why, 200), 0);
-        int64_t waiting, id = -1;
-        assert_int_equal (weft_outbox_waiting (outbox, "s", &waiting), 0);
-        assert_int_equal (waiting, 1);
-        weft_row_t known[] = {
-            { .key = "k", .alert_id = 2801147336315010009 },
-            { .key = "q", .alert_id = 0 },
-        };
-        for (size_t i = 0; i < WEFT_COUNT (known); i++) {
-            known[i].object = "o";
-            known[i].payload = "{}";
-            known[i].payload_size = 2;
-            assert_int_equal (weft_outbox_begin (outbox), 0);
-            assert_int_equal (
-                weft_outbox_add (outbox, "s", WEFT_ROW_QUEUED, &known[i], &id),
-                0);
-            assert_int_equal (id, 0);
-            assert_int_equal (weft_outbox_commit (outbox), 0);
-        }
-        weft_outbox_close (&outbox);
-    }
-}
-
-static weft_row_t
-line (const char *key, const char *payload, double created)
-{
-    return (weft_row_t){ .key = key,
-                         .object = "o",
-                         .payload = payload,
-                         .payload_size = strlen (payload),
-                         .created = created };
-}
-
-static void *
-open_jsonl (const char *path)
-{
-    char why[100];
-    void *sink;
-    weft_sink_option_t option = jsonl_option ("s", path);
-    assert_int_equal (weft_sink_jsonl.open (&sink, &option, why, sizeof why),
-                      0);
-    return sink;
-}
-
-static void
-a_torn_line_is_cut_off_and_keys_are_found (void **state)
-{
-    (void)state;
-    FILE *file = fopen (path_in ("all.jsonl"), "w");
-    fprintf (file,
-             "{\"key\":\"a\"}\n{\"key\":\"b\",\"x\":\"{\"}\n{\"key\":\"c");
-    fclose (file);
-    void *sink = open_jsonl (path_in ("all.jsonl"));
-    weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 0),
-                          line ("b", "{\"key\":\"b\"}", 0),
-                          line ("c", "{\"key\":\"c\"}", 0) };
-    weft_answer_t answers[3];
-    assert_int_equal (weft_sink_jsonl.verify (sink, rows, 3, answers), 0);
-    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
-    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
-    assert_int_equal (answers[2].sent, WEFT_SENT_RETRY);
-    weft_sink_jsonl.send (sink, &rows[2], 1, answers);
-    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
-    weft_sink_jsonl.close (&sink);
-    struct stat status;
-    assert_int_equal (stat (path_in ("all.jsonl"), &status), 0);
-    assert_int_equal (status.st_size, 12 + 20 + 12);
-}
-
-static void
-a_file_that_is_full_keeps_no_half_batch (void **state)
-{
-    (void)state;
-    pid_t child = fork ();
-    if (child == 0) {
-        signal (SIGXFSZ, SIG_IGN);
-        void *sink = open_jsonl (path_in ("all.jsonl"));
-        weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 0),
-                              line ("b", "{\"key\":\"b\"}", 0) };
-        weft_answer_t answers[2];
-        struct rlimit limit = { 18, RLIM_INFINITY };
-        struct stat status;
-        if (setrlimit (RLIMIT_FSIZE, &limit))
-            _exit (1);
-        weft_sink_jsonl.send (sink, rows, 2, answers);
-        if (answers[0].sent != WEFT_SENT_RETRY || answers[1].status != EFBIG)
-            _exit (2);
-        if (stat (path_in ("all.jsonl"), &status) || status.st_size != 0)
-            _exit (3);
-        limit.rlim_cur = RLIM_INFINITY;
-        if (setrlimit (RLIMIT_FSIZE, &limit))
-            _exit (4);
-        weft_sink_jsonl.send (sink, rows, 2, answers);
-        if (answers[1].sent != WEFT_SENT_DONE)
-            _exit (5);
-        weft_sink_jsonl.close (&sink);
-        _exit (0);
-    }
-    int status;
-    assert_int_equal (waitpid (child, &status, 0), child);
-    assert_true (WIFEXITED (status));
-    assert_int_equal (WEXITSTATUS (status), 0);
-}
-
-static void
-a_row_goes_to_the_file_of_its_day (void **state)
-{
-    (void)state;
-    void *sink = open_jsonl (path_in ("d-{day}.jsonl"));
-    weft_row_t rows[] = { line ("a", "{\"key\":\"a\"}", 10),
-                          line ("b", "{\"key\":\"b\"}", 86410) };
-    weft_answer_t answers[2];
-    weft_sink_jsonl.send (sink, rows, 2, answers);
-    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
-    assert_int_equal (weft_sink_jsonl.verify (sink, rows, 2, answers), 0);
-    assert_int_equal (answers[0].sent, WEFT_SENT_DONE);
-    assert_int_equal (answers[1].sent, WEFT_SENT_DONE);
-    weft_sink_jsonl.close (&sink);
-    struct stat status;
-    assert_int_equal (stat (path_in ("d-19700101.jsonl"), &status), 0);
-    assert_int_equal (stat (path_in ("d-19700102.jsonl"), &status), 0);
-}
-
-static void
 wrong_options_are_named (void **state)
 {
     (void)state;
@@ -844,9 +559,6 @@ the_golden_alert_passes_the_function (void **state)
     weft_notifier_destroy (&self);
 }
 
-#define IN_FOLDER(test)                                                        \
-    cmocka_unit_test_setup_teardown (test, make_folder, drop_folder)
-
 int
 main (void)
 {
@@ -860,12 +572,6 @@ main (void)
         IN_FOLDER (a_reload_is_whole_or_not_at_all),
         IN_FOLDER (a_reload_amid_a_backlog_leaves_no_row_behind),
         IN_FOLDER (modes_and_the_kill_switch_send_nothing),
-        IN_FOLDER (a_row_does_not_wait_for_a_clock_that_is_set_back),
-        IN_FOLDER (old_rows_are_pruned_and_unfinished_ones_stay),
-        IN_FOLDER (an_outbox_of_version_1_goes_on),
-        IN_FOLDER (a_torn_line_is_cut_off_and_keys_are_found),
-        IN_FOLDER (a_file_that_is_full_keeps_no_half_batch),
-        IN_FOLDER (a_row_goes_to_the_file_of_its_day),
         IN_FOLDER (wrong_options_are_named),
         IN_FOLDER (the_golden_alert_passes_the_function),
     };
