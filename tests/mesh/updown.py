@@ -52,8 +52,12 @@ def is_ours(pid, program):
 
 
 def up(options):
-    if PIDS.exists() and any(is_ours(pid, name) for name, pid in json.loads(PIDS.read_text())):
+    known = json.loads(PIDS.read_text()) if PIDS.exists() else []
+    ended = [pathlib.Path(name).name for name, pid in known if not is_ours(pid, name)]
+    if len(ended) < len(known):
         print("up: it runs already; ./run down stops it", file=sys.stderr)
+        if ended:
+            print(f"up: but {', '.join(ended)} ended, see {FOLDER.relative_to(ROOT)}/log", file=sys.stderr)
         return 1
     inputs = [str(pathlib.Path(p).resolve()) for p in options.input or []]
     for path in inputs:
