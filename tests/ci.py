@@ -162,10 +162,10 @@ BUILDS = {preset: Once(preset) for preset in ("asan", "tsan", "fuzz")}
 # Every sample packet against fastavro takes minutes of Python; under the
 # sanitizers the same packets go through our own code only.
 WHOLE = ["-E", "fastavro"]
-# Everything in C, and the scripts in which all six services, a stage in Python
-# and every sink meet; `.ci/run asan-whole tsan-whole` runs the others too.
+# Everything in C, and the scripts in which all six services and every sink
+# meet; `.ci/run asan-whole tsan-whole` runs the others too.
 SHORT = ["-R", "^(unit|contract|regress)/|integration/(weft_|registry|mesh_chain|mesh_describe|"
-         "mesh_loop|mesh_notifier|mesh_packs|mesh_tap|packet_store|python_stage)", *WHOLE]
+         "mesh_loop|mesh_notifier|mesh_packs|mesh_tap|packet_store)", *WHOLE]
 
 
 def sanitized(preset, selection):
