@@ -214,8 +214,8 @@ weft_kafka_lanes_want (weft_kafka_t *self,
         return m->offset >= (part->behind ? part->split : part->start);
     if (!part->behind)
         return false;
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-        m->offset + 1 >= part->split)
+    if (m->err ? m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF
+               : m->offset + 1 >= part->split)
         end_back (self, part);
     return !m->err && m->offset >= part->start && m->offset < part->split;
 }
