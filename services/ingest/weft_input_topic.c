@@ -200,9 +200,10 @@ find_partitions (topic_t *self, char *why)
     rd_kafka_resp_err_t err =
         rd_kafka_metadata (self->rk, 0, topic, &data, ANSWER_MS);
     rd_kafka_topic_destroy (topic);
-    int rc = err ? tell (self, err, why) : take_partitions (self, data, why);
-    if (data)
-        rd_kafka_metadata_destroy (data);
+    if (err)
+        return tell (self, err, why);
+    int rc = take_partitions (self, data, why);
+    rd_kafka_metadata_destroy (data);
     return rc;
 }
 
@@ -239,24 +240,32 @@ is_over (const topic_t *self, const rd_kafka_message_t *m)
            (!m->err && m->offset >= self->end);
 }
 
+//  1: it is one of this partition, 0: that is over, WEFT_EAGAIN: neither, or an
+//  error.
+static int
+judge (topic_t *self, const rd_kafka_message_t *m)
+{
+    if (m->partition >= 0 && m->partition != self->partitions[self->turn])
+        return WEFT_EAGAIN;
+    if (is_over (self, m))
+        return 0;
+    return m->err ? tell (self, m->err, self->why) : 1;
+}
+
 //  The next message of this partition: 1, 0 at its end, or an error.
 static int
 read_partition (topic_t *self)
 {
     for (int64_t until = weft_time_ms () + SILENCE_MS;;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll (self->rk, 100);
-        bool ours = m && (m->partition < 0 ||
-                          m->partition == self->partitions[self->turn]);
-        if (ours && !m->err && !is_over (self, m)) {
+        int rc = m ? judge (self, m) : WEFT_EAGAIN;
+        if (rc == 1) {
             self->current = m;
             return 1;
         }
-        int rc =
-            !ours || is_over (self, m) ? 0 : tell (self, m->err, self->why);
-        bool over = ours && !rc;
         if (m)
             rd_kafka_message_destroy (m);
-        if (over || rc)
+        if (rc != WEFT_EAGAIN)
             return rc;
         if (weft_time_ms () > until)
             return tell (self, RD_KAFKA_RESP_ERR__TIMED_OUT, self->why);

@@ -86,7 +86,7 @@ admit (weft_kafka_t *self, const rd_kafka_message_t *m)
         m->rkt
             ? weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition)
             : NULL;
-    bool ours = weft_kafka_lanes_want (self, part, m);
+    bool ours = part && weft_kafka_lanes_want (self, part, m);
     if (m->err)
         return false;
     int rc = ours ? weft_watermark_begin (weft_kafka_ring (part, m->offset),
