@@ -25,18 +25,20 @@ look_for (void *arg,
     wanted->runs |= strcmp (stage, wanted->stage) == 0;
 }
 
-//  A stage that does not run is held for want of workers, or there is none.
+//  One that has just started is not registered yet, so it is told in any case.
 int
 dlq_release (weft_redis_t *redis, const char *stage)
 {
     wanted_t wanted = { .stage = stage };
-    int rc = weft_registry_list (redis, look_for, &wanted);
-    if (!rc && !wanted.runs) {
-        fprintf (stderr, "weft dlq: no stage %s runs, see weft ps\n", stage);
-        return 3;
-    }
+    int rc = weft_release_set (redis, stage);
     if (!rc)
-        rc = weft_release_set (redis, stage);
-    return rc ? weft_cli_lost ("dlq", "cannot release the stage", redis, rc)
-              : 0;
+        rc = weft_registry_list (redis, look_for, &wanted);
+    if (rc)
+        return weft_cli_lost ("dlq", "cannot release the stage", redis, rc);
+    if (!wanted.runs)
+        fprintf (stderr,
+                 "weft dlq: no stage %s is registered (weft ps); who holds one "
+                 "of that name within %d s lets it go\n",
+                 stage, WEFT_RELEASE_SECONDS);
+    return 0;
 }

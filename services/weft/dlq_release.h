@@ -6,7 +6,7 @@
 
 #include "weft_redis.h"
 
-//  The exit code: 0, 1 failed, 3 if no such stage runs. Says why.
+//  The exit code: 0 or 1. Says why, and if no such stage is known.
 int dlq_release (weft_redis_t *redis, const char *stage);
 
 #endif
