@@ -65,8 +65,8 @@ help (FILE *out)
         "  --store DIR    replay: a packet store on this host; else the ingest "
         "that wrote\n                 it is asked, which Redis "
         "names\n" WEFT_CLI_REDIS_HELP
-        "\nExit: 0 ok, 1 failed, 2 usage, 3 some keys (or the stage) were "
-        "not\nthere, or nothing is left to be put back.\n");
+        "\nExit: 0 ok, 1 failed, 2 usage, 3 some keys were not there, or "
+        "nothing is\nleft to be put back.\n");
 }
 
 //  Seconds of the day are enough for people.
