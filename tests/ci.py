@@ -308,7 +308,8 @@ def main():
         print(f"ci: there is no step '{unknown[0]}'; there are {', '.join(STEPS)}")
         return 2
     # It installs what all steps need.
-    if command("werror/build", ["./run", "build"], 1800, {"WEFT_WERROR": "ON"}) is None:
+    strict = "./run build && cmake build -DWEFT_WERROR=ON >/dev/null && ./run build"
+    if command("werror/build", ["sh", "-c", strict], 1800, {"WEFT_WERROR": "ON"}) is None:
         print(f"{COUNT.passed} passed, {COUNT.failed} failed, {COUNT.skipped} skipped")
         return 1
     beside = threading.Thread(target=side_by_side,

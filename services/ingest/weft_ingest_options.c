@@ -162,7 +162,7 @@ const weft_option_t weft_ingest_options[] = {
                   2000,
                   "MB",
                   "messages that wait in memory; with librdkafka before 2.2 "
-                  "also the most that is fetched in a second"),
+                  "too few slow a backlog"),
     WEFT_OPT_INT (O,
                   rebalance_ms,
                   "1000",

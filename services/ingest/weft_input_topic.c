@@ -4,18 +4,14 @@
 //  not notice. One partition is read after the other, each up to where it ended
 //  when its turn came, so that a topic that is written all the time has an end.
 
-#include <errno.h>
-#include <librdkafka/rdkafka.h>
-
 #include "weft_hash.h"
-#include "weft_input.h"
+#include "weft_kafka_conf.h"
 #include "weft_time.h"
 
 enum {
     ANSWER_MS = 10000,   //  a broker has so long for an answer
     SILENCE_MS = 30000,  //  nothing came although there is more
     TOPIC_MOST = 250,    //  bytes, of Kafka itself
-    VALUE_MOST = 4096,
 };
 
 typedef struct {
@@ -48,38 +44,12 @@ keep_log (const rd_kafka_t *rk,
         snprintf (self->said, sizeof (self->said), "%.255s", text);
 }
 
-static int
-set (rd_kafka_conf_t *conf, const char *name, const char *value, char *why)
-{
-    char text[256];
-    if (rd_kafka_conf_set (conf, name, value, text, sizeof (text)) ==
-        RD_KAFKA_CONF_OK)
-        return 0;
-    snprintf (why, WEFT_INPUT_WHY, "%s", text);
-    return WEFT_ECONFIG;
-}
-
-//  "@FILE" is what the file says: secrets are in no list of processes.
+//  "@FILE" is what the file says.
 static int
 set_from (rd_kafka_conf_t *conf, const char *name, const char *value, char *why)
 {
-    char text[VALUE_MOST];
-    if (*value != '@')
-        return set (conf, name, value, why);
-    FILE *file = fopen (value + 1, "re");
-    if (!file) {
-        snprintf (why, WEFT_INPUT_WHY, "%s: %.300s: %s", name, value + 1,
-                  strerror (errno));
-        return WEFT_ECONFIG;
-    }
-    size_t n = fread (text, 1, sizeof (text) - 1, file);
-    fclose (file);
-    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    text[n] = 0;
-    int rc = set (conf, name, text, why);
-    memset (text, 0, sizeof (text));
-    return rc;
+    return *value == '@' ? weft_kafka_set_from_file (conf, name, value + 1, why)
+                         : weft_kafka_set (conf, name, value, why);
 }
 
 //  "last=N", or a property of librdkafka.
@@ -123,7 +93,7 @@ parse (topic_t *self, rd_kafka_conf_t *conf, char *text, char *why)
     }
     *slash = 0;
     snprintf (self->topic, sizeof (self->topic), "%s", slash + 1);
-    int rc = set (conf, "bootstrap.servers", brokers, why);
+    int rc = weft_kafka_set (conf, "bootstrap.servers", brokers, why);
     for (char *next; !rc && options; options = next) {
         next = strchr (options, '&');
         if (next)
@@ -149,7 +119,7 @@ set_fixed (topic_t *self, rd_kafka_conf_t *conf, char *why)
     };
     int rc = 0;
     for (size_t i = 0; !rc && i < WEFT_COUNT (fixed); i++)
-        rc = set (conf, fixed[i][0], fixed[i][1], why);
+        rc = weft_kafka_set (conf, fixed[i][0], fixed[i][1], why);
     rd_kafka_conf_set_opaque (conf, self);
     rd_kafka_conf_set_log_cb (conf, keep_log);
     return rc;

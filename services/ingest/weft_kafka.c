@@ -95,7 +95,8 @@ admit (weft_kafka_t *self, const rd_kafka_message_t *m)
     if (rc == WEFT_EAGAIN)
         //  Came although it is paused: read again when there is room.
         weft_kafka_find_anew (self);
-    if (rc && !(self->from_back && part && m->offset >= part->split))
+    //  The backlog's lane may see the beginning of the live one.
+    if (rc && !self->from_back)
         weft_metric_add (self->strays, 1);
     if (rc)
         return false;

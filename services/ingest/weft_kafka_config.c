@@ -3,27 +3,30 @@
 //  Passwords and keys come from files. What has no option of ours goes through
 //  as name=value; what holds up custody cannot be overridden.
 
-#include <errno.h>
-#include <unistd.h>
-
+#include "weft_kafka_conf.h"
 #include "weft_kafka_parts.h"
-
-#define SECRET_MOST 65536  //  bytes of a secret's file
 
 typedef struct {
     rd_kafka_conf_t *conf;
     char *why;
 } setter_t;
 
+//  A reason names the option that it comes from.
+static int
+told (setter_t *self, const char *option, int rc, const char *text)
+{
+    if (rc)
+        snprintf (self->why, WEFT_INPUT_WHY, "options.%s: %.400s", option,
+                  text);
+    return rc;
+}
+
 static int
 set (setter_t *self, const char *option, const char *name, const char *value)
 {
-    char text[256];
-    if (rd_kafka_conf_set (self->conf, name, value, text, sizeof (text)) ==
-        RD_KAFKA_CONF_OK)
-        return 0;
-    snprintf (self->why, WEFT_INPUT_WHY, "options.%s: %s", option, text);
-    return WEFT_ECONFIG;
+    char text[WEFT_INPUT_WHY] = "";
+    int rc = weft_kafka_set (self->conf, name, value, text);
+    return told (self, option, rc, text);
 }
 
 //  An empty value is one that was not given.
@@ -47,28 +50,15 @@ set_number (setter_t *self,
     return set (self, option, name, text);
 }
 
-//  Of a file: its text without the end of its last line.
 static int
 set_from_file (setter_t *self,
                const char *option,
                const char *name,
                const char *path)
 {
-    static char text[SECRET_MOST];
-    FILE *file = fopen (path, "re");
-    if (!file) {
-        snprintf (self->why, WEFT_INPUT_WHY, "options.%s: %.300s: %s", option,
-                  path, strerror (errno));
-        return WEFT_ECONFIG;
-    }
-    size_t n = fread (text, 1, sizeof (text) - 1, file);
-    fclose (file);
-    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    text[n] = 0;
-    int rc = set (self, option, name, text);
-    memset (text, 0, sizeof (text));
-    return rc;
+    char text[WEFT_INPUT_WHY] = "";
+    int rc = weft_kafka_set_from_file (self->conf, name, path, text);
+    return told (self, option, rc, text);
 }
 
 static int

@@ -59,7 +59,6 @@ weft_kafka_lanes_start (weft_kafka_t *self,
         part->live = weft_watermark_new (WEFT_KAFKA_BEHIND_MOST);
     if (!part->live)
         return start;
-    weft_watermark_reset (part->live);
     part->behind = true;
     part->back_ended = part->back_paused = false;
     //  What came while nobody read is new too: the last seconds of it.
@@ -85,8 +84,11 @@ weft_kafka_lanes_assign (weft_kafka_t *self)
                                                part->partition)
                 ->offset = part->start;
     }
-    if (self->back)
+    if (self->back) {
         (void)rd_kafka_assign (self->back, list->cnt ? list : NULL);
+        //  One whose backlog had ended was paused then.
+        (void)rd_kafka_resume_partitions (self->back, list);
+    }
     rd_kafka_topic_partition_list_destroy (list);
 }
 

@@ -90,7 +90,7 @@ def read_all(s, m, topic, cluster):
         "http": {"address": f"127.0.0.1:{s.free_port()}"},
         "options": {"brokers": cluster.address, "member": "bench", "store": "off",
                     "topics": [topic], "group": topic,
-                    # A second of 66 kB packets: librdkafka before 2.2 fetches no more.
+                    # A second of 66 kB packets: librdkafka before 2.2 pauses so long.
                     "prefetch_mb": 500}})
     m.sink([port], base=packets.BASE, most=ALERTS)
 

@@ -1,0 +1,41 @@
+//  weft_kafka_conf.c - one property of librdkafka, given or from a file.
+
+#include "weft_kafka_conf.h"
+
+#include <errno.h>
+
+#define SECRET_MOST 65536  //  bytes of a file
+
+int
+weft_kafka_set (rd_kafka_conf_t *conf,
+                const char *name,
+                const char *value,
+                char why[WEFT_INPUT_WHY])
+{
+    return rd_kafka_conf_set (conf, name, value, why, WEFT_INPUT_WHY) ==
+                   RD_KAFKA_CONF_OK
+               ? 0
+               : WEFT_ECONFIG;
+}
+
+int
+weft_kafka_set_from_file (rd_kafka_conf_t *conf,
+                          const char *name,
+                          const char *path,
+                          char why[WEFT_INPUT_WHY])
+{
+    static _Thread_local char text[SECRET_MOST];
+    FILE *file = fopen (path, "re");
+    if (!file) {
+        snprintf (why, WEFT_INPUT_WHY, "%.300s: %s", path, strerror (errno));
+        return WEFT_ECONFIG;
+    }
+    size_t n = fread (text, 1, sizeof (text) - 1, file);
+    fclose (file);
+    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    text[n] = 0;
+    int rc = weft_kafka_set (conf, name, text, why);
+    memset (text, 0, sizeof (text));
+    return rc;
+}
