@@ -16,6 +16,9 @@ import time
 
 import suites
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "fuzz"))
+import corpus  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 
@@ -197,15 +200,15 @@ def seed_with_vectors(corpus):
             (corpus / f"{path.stem}-{number}").write_bytes(bytes.fromhex(text))
 
 
-def run_fuzzer(fuzzer):
+def run_fuzzer(fuzzer, environment):
     corpus = BUILD / "fuzz" / "corpus" / fuzzer.name
     corpus.mkdir(parents=True, exist_ok=True)
     if fuzzer.name == "contract_fuzz":
         seed_with_vectors(corpus)
     seeds = ROOT / "tests" / "fuzz" / "seeds" / fuzzer.name
     command(f"fuzz/{fuzzer.name}", [*BEHIND, fuzzer, "-max_total_time=60", "-timeout=120",
-                                    "-rss_limit_mb=2048", "-print_final_stats=1", corpus,
-                                    *([seeds] if seeds.exists() else [])], 400)
+                                    "-rss_limit_mb=3000", "-print_final_stats=1", corpus,
+                                    *([seeds] if seeds.exists() else [])], 400, environment)
 
 
 def step_fuzz():
@@ -216,7 +219,10 @@ def step_fuzz():
     if not BUILDS["fuzz"].get():
         return []
     fuzzers = sorted((BUILD / "fuzz" / "fuzzers").glob("*_fuzz"))
-    return [lambda f=f: run_fuzzer(f) for f in fuzzers]
+    environment, packs = corpus.make(BUILD / "bin" / "weft", BUILD / "fuzz" / "corpus")
+    if not packs:
+        COUNT.note("fuzz/sample-packets", "skipped", "SKIP: no data packs in ../shared/data: simulated ones only")
+    return [lambda f=f: run_fuzzer(f, environment) for f in fuzzers]
 
 
 def step_simulation():
@@ -239,10 +245,18 @@ def step_chaos():
 
 def step_kafka():
     """ingest and a real Kafka; without Java and Maven nothing of it was tested."""
-    command("kafka/ingest", [sys.executable, "tests/kafka/kafka_test.py"], 400,
-            {"WEFT_BUILD": str(BUILD)})
+    tests = {"ingest": "kafka_test.py", "secure": "secure_test.py", "schemas": "schemas_test.py",
+             "schema-pause": "schema_pause_test.py"}
+    #  Each has a Kafka of its own, and waits for it much of the time.
+    side_by_side([lambda name=name, script=script: command(
+        f"kafka/{name}", [sys.executable, f"tests/kafka/{script}"], 600,
+        {"WEFT_BUILD": str(BUILD)}) and None for name, script in tests.items()])
     command("kafka/chaos", [sys.executable, "tests/chaos/kafka_chaos.py", "--seconds", "30", "--rate",
                             "150"], 600, {"WEFT_BUILD": str(BUILD)})
+    #  Eleven more processes than the others, and builds beside them: the window is wider.
+    command("kafka/chaos-of-clusters",
+            [sys.executable, "tests/chaos/kafka_chaos.py", "--seconds", "40", "--rate", "150", "--brokers", "3",
+             "--redis-cluster", "--window", "30", "--folder", BUILD / "chaos-clusters"], 600, {"WEFT_BUILD": str(BUILD)})
 
 
 def step_builds():

@@ -6,6 +6,7 @@ killed while something uses it; `disturb` does both in turn.
 
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -176,9 +177,21 @@ class Cluster:
             return
         self.reshards += 1
 
-    def fail_over(self, victim):
-        """kill -9 of a master; its replica takes over; it comes back as a replica."""
+    def replicas_of(self, master):
+        return [n for n in self.nodes if n.says("role:slave", f"master_port:{master.port}\r\n")]
+
+    def fail_over(self, victim, behind=0):
+        """kill -9 of a master; its replica takes over; it comes back as a replica.
+        `behind`: seconds in which the master acknowledges what no replica gets."""
+        replicas = self.replicas_of(victim) if behind else []
+        for node in replicas:
+            node.process.send_signal(signal.SIGSTOP)
+        if behind:
+            victim.command("CLIENT", "KILL", "TYPE", "replica")  # else the kernel keeps it for them
+            time.sleep(behind)
         victim.kill()
+        for node in replicas:
+            node.process.send_signal(signal.SIGCONT)
         wait_for(lambda: len(self.masters()) == MASTERS, "nobody takes over")
         victim.start()
         self.settle()

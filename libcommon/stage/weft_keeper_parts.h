@@ -71,7 +71,7 @@ struct weft_keeper {
     weft_replay_t *replays[WEFT_BRANCHES_MAX];
     uint64_t generation;
     bool unsafe;
-    int64_t ping_ms, register_ms, replay_ms;
+    int64_t ping_ms, register_ms, replay_ms, clock_ms;
     uint32_t taking;  //  branch whose replays are being taken
 };
 

@@ -2,6 +2,7 @@
 
 #include "weft_keeper_parts.h"
 
+#include "weft_clock.h"
 #include "weft_log.h"
 #include "weft_release.h"
 #include "weft_time.h"
@@ -12,6 +13,7 @@ enum {
     PING_MS = 1000,
     REGISTER_MS = 2000,  //  a third of the entry's life
     REPLAY_MS = 1000,
+    CLOCK_MS = 10000,
 };
 
 static void
@@ -221,6 +223,8 @@ weft_keeper_round (weft_keeper_t *self)
     tell_replayed (self);
     if (due (&self->register_ms, now, REGISTER_MS))
         put_entry (self);
+    if (due (&self->clock_ms, now, CLOCK_MS))
+        weft_clock_look (self->redis);
     if (due (&self->replay_ms, now, REPLAY_MS)) {
         take_replays (self);
         look_for_releases (self);

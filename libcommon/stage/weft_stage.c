@@ -164,9 +164,10 @@ parse (
 static int
 misused (const weft_stage_spec_t *spec, const char *wrong)
 {
-    const char *why = strcmp (wrong, "--config") == 0
-                          ? "needs the name of a file"
-                          : "there is no such option";
+    const char *why =
+        strcmp (wrong, "--config") == 0 ? "needs the name of a file"
+        : *wrong == '-'                 ? "there is no such option"
+                        : "a file of settings comes after --config";
     fprintf (stderr, "weft-%s: %s: %s; see weft-%s --help\n", spec->name, wrong,
              why, spec->name);
     return 2;

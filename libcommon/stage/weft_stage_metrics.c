@@ -3,8 +3,10 @@
 
 #include "weft_stage_parts.h"
 
+#include "weft_clock.h"
 #include "weft_time.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -96,6 +98,8 @@ weft_stage_metrics_open (weft_stage_t *self)
     m->seconds = weft_histogram ("weft_stage_seconds", labels, stage_bounds);
     m->age_observed = open_age (stage, "observation");
     m->age_received = open_age (stage, "receipt");
+    m->age_unsure = weft_counter ("weft_alert_age_unsure_total", labels);
+    m->clock_ahead = weft_gauge ("weft_clock_ahead_seconds", labels);
     snprintf (labels, sizeof labels, "service=\"%s\"", stage);
     m->reload = weft_gauge ("weft_config_reload_success", labels);
     weft_metric_set (m->reload, 1);
@@ -108,10 +112,14 @@ void
 weft_stage_observe_age (weft_stage_t *self, const weft_alert_t *alert)
 {
     const weft_envelope_v1_t *envelope = weft_alert_envelope (alert);
+    double received_s = (self->mjd_now - envelope->t_received) * 86400.0;
+    if (!weft_clock_may_be_age (received_s)) {
+        weft_metric_add (self->metrics.age_unsure, 1);
+        return;
+    }
     weft_metric_observe (self->metrics.age_observed,
                          (self->mjd_now - envelope->t_obs) * 86400.0);
-    weft_metric_observe (self->metrics.age_received,
-                         (self->mjd_now - envelope->t_received) * 86400.0);
+    weft_metric_observe (self->metrics.age_received, received_s);
 }
 
 void
@@ -162,6 +170,7 @@ weft_stage_metrics_beat (weft_stage_t *self)
         count_worker (self);
     if (self->upstream)
         count_branches (self);
+    weft_metric_set (self->metrics.clock_ahead, weft_clock_ahead_s ());
 }
 
 //  A branch that holds alerts, by name.
@@ -227,6 +236,16 @@ source_waits (weft_stage_t *self, char *why, size_t room)
     return source->pull_error || source->settle_error;
 }
 
+//  It works all the same: said where nothing else is.
+static void
+note_clock (char *why, size_t room)
+{
+    double ahead_s = weft_clock_ahead_s ();
+    if (weft_clock_off () && !why[0])
+        snprintf (why, room, "this host's clock is %.1f s %s Redis'",
+                  fabs (ahead_s), ahead_s > 0 ? "ahead of" : "behind");
+}
+
 static bool
 not_ready (weft_stage_t *self, char *why, size_t room)
 {
@@ -237,6 +256,7 @@ not_ready (weft_stage_t *self, char *why, size_t room)
     }
     if (self->spec->ready && !self->spec->ready (self->service, why, room))
         return true;
+    note_clock (why, room);
     weft_health_note (self->health, why);
     why[0] = '\0';
     return weft_keeper_down (self->keeper, why, room) ||

@@ -67,7 +67,8 @@ typedef struct {
     weft_metric_t *by_death, *by_bye, *by_nack, *by_stall;
     weft_metric_t *refused, *refused_stage;
     weft_metric_t *refused_gate[WEFT_REFUSED_REASONS];
-    weft_metric_t *seconds, *age_observed, *age_received;
+    weft_metric_t *seconds, *age_observed, *age_received, *age_unsure;
+    weft_metric_t *clock_ahead;
     weft_metric_t *isolated, *reload;
     double rate;  //  alerts settled per second, for the registry
     uint64_t rate_settled;

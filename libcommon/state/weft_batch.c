@@ -44,6 +44,12 @@ weft_batch_new (weft_redis_t *redis, size_t ceiling)
     return self;
 }
 
+void
+weft_batch_relied (const weft_batch_t *self)
+{
+    self->redis->journals[0].gone = weft_time_ms ();
+}
+
 bool
 weft_batch_spread (const weft_batch_t *self)
 {

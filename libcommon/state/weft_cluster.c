@@ -147,9 +147,21 @@ take_range (weft_cluster_t *self, const char *asked, const redisReply *range)
     if (node == WEFT_NODE_NONE)
         return false;
     self->nodes[node].wanted = true;
+    //  Replicas that have failed or have nothing yet are not listed.
+    self->nodes[node].followed = range->elements > 3;
     for (int slot = (int)first->integer; slot <= last->integer; slot++)
         self->next[slot] = (int16_t)node;
     return true;
+}
+
+//  Has anything been forgotten of which no replica was seen to have it? It is
+//  not to be had again from here.
+static bool
+is_past_help (const weft_cluster_t *self)
+{
+    const weft_journal_t *journals = self->redis->journals;
+    int64_t gone = WEFT_MAX (journals[0].gone, journals[1].gone);
+    return gone && gone >= self->kept_ms;
 }
 
 //  The map that was read is the map. A master that is none any more may have
@@ -164,6 +176,7 @@ take_over (weft_cluster_t *self, int covered)
         changed |= node->master != node->wanted;
         if (node->master && !node->wanted) {
             self->counts.replaced++;
+            self->lost |= is_past_help (self);
             weft_redis_disconnect (node->redis);
             self->redis->reissue = self->redis->journals[0].first ||
                                    self->redis->journals[1].first;

@@ -40,6 +40,13 @@ WEFT_CHECK int weft_cluster_run (weft_cluster_t *self,
                                  size_t count,
                                  redisReply **replies);
 
+//  Would all that was acknowledged be there if any one master died now? 0 if
+//  each has a replica that has it, or none that could take over; WEFT_EDOWN if
+//  not, or if that is not known. Within 50 ms of a cluster that is well.
+//  WEFT_EAGAIN, once: a master was replaced, and what it acknowledged since the
+//  last 0 may be gone and is not remembered any more.
+WEFT_CHECK int weft_cluster_kept (weft_cluster_t *self);
+
 //  As weft_redis_ping and weft_redis_check_safe, for every master.
 WEFT_CHECK int weft_cluster_ping (weft_cluster_t *self);
 WEFT_CHECK int weft_cluster_check_safe (weft_cluster_t *self,

@@ -16,6 +16,9 @@ typedef struct {
     bool seed;            //  by configuration: its place is never given away
     bool master;          //  has slots by the map
     bool wanted;          //  by the map that is just being read
+    bool followed;        //  the map names replicas that are well
+    bool behind;          //  none of them has what was written last
+    unsigned probe;       //  where the search for a key that it has begins
     bool scriptless;      //  said NOSCRIPT in this round
     size_t awaited;       //  replies, in this round
 } weft_node_t;
@@ -40,6 +43,9 @@ struct weft_cluster {
     bool stale;                 //  it is to be read again
     int64_t read_ms;            //  when it was
     int turn;                   //  who is asked first
+    int64_t kept_ms;            //  what was acknowledged before has replicas
+    bool lost;  //  a master was replaced, and of what it acknowledged
+                //  since then the journal has not everything
     weft_redis_counts_t counts;
     weft_cluster_item_t *items;
     size_t room;
@@ -47,6 +53,10 @@ struct weft_cluster {
 
 //  The node at a place, made if it is new; WEFT_NODE_NONE without room.
 int weft_cluster_node (weft_cluster_t *self, const char *host, int port);
+
+//  Its connection is gone, and with it perhaps what it acknowledged last.
+void
+weft_cluster_lose (weft_cluster_t *self, weft_node_t *node, const char *why);
 
 //  Reads the map if there is none or it is stale. WEFT_EDOWN if there is none.
 WEFT_CHECK int weft_cluster_map (weft_cluster_t *self);

@@ -55,13 +55,13 @@ plan (run_t *run, const uint8_t *bytes, size_t size)
     return 0;
 }
 
-static void
-lose (run_t *run, weft_node_t *node, const char *why)
+void
+weft_cluster_lose (weft_cluster_t *self, weft_node_t *node, const char *why)
 {
-    weft_redis_t *redis = run->cluster->redis;
+    weft_redis_t *redis = self->redis;
     weft_redis_say (redis, "%s: %s", node->redis->address, why);
     weft_redis_disconnect (node->redis);
-    run->cluster->stale = true;
+    self->stale = true;
     redis->reissue = redis->journals[0].first || redis->journals[1].first;
     redis->generation++;
 }
@@ -141,7 +141,7 @@ next_reply (run_t *run, weft_node_t *node)
     int rc = weft_redis_next (node->redis, &reply);
     if (rc == 0)
         return reply;
-    lose (run, node, node->redis->why);
+    weft_cluster_lose (run->cluster, node, node->redis->why);
     run->broke = true;
     run->down |= rc == WEFT_EDOWN;
     return NULL;
@@ -266,7 +266,7 @@ load_scripts (run_t *run)
                 rc = weft_redis_load (node->redis, redis->scripts[i].body);
         node->scriptless = false;
         if (rc && !node->redis->context)
-            lose (run, node, node->redis->why);
+            weft_cluster_lose (run->cluster, node, node->redis->why);
     }
 }
 

@@ -39,6 +39,19 @@ static const char put_one_script[] =
     "end\n"
     "return now == ARGV[2] and 1 or redis.call ('GET', KEYS[1])\n";
 
+//  A part of a blob, written into it. KEYS: object. ARGV: expected version, new
+//  version, where, the part, seconds to keep it or 0.
+static const char put_part_script[] =
+    "local now = redis.call ('GETRANGE', KEYS[1], 0, 7)\n"
+    "if now == ARGV[1] then\n"
+    "  redis.call ('SETRANGE', KEYS[1], ARGV[3], ARGV[4])\n"
+    "  redis.call ('SETRANGE', KEYS[1], 0, ARGV[2])\n"
+    "  if ARGV[5] == '0' then redis.call ('PERSIST', KEYS[1])\n"
+    "  else redis.call ('EXPIRE', KEYS[1], ARGV[5]) end\n"
+    "  return 1\n"
+    "end\n"
+    "return now == ARGV[2] and 1 or redis.call ('GET', KEYS[1])\n";
+
 static int
 check (const weft_history_t *items, size_t n)
 {
@@ -117,18 +130,41 @@ add_parked (weft_batch_t *batch, const weft_history_t *item)
     weft_batch_argf (batch, "lc+:%016llx", (unsigned long long)item->next);
 }
 
+//  A script of `args` arguments, up to its second: the version that has to be
+//  there, and the `next` one.
 static void
-ask_put_one (weft_batch_t *batch, weft_history_t *item)
+begin_put (weft_batch_t *batch,
+           weft_history_t *item,
+           const char *script,
+           uint32_t args,
+           uint8_t next[VERSION])
 {
-    uint8_t expected[VERSION], next[VERSION];
+    uint8_t expected[VERSION];
     item->next = weft_batch_unique (batch);
     weft_put_u64 (expected, item->version);
     weft_put_u64 (next, item->next);
-    weft_batch_script (batch, put_one_script, 1, 4);
+    weft_batch_script (batch, script, 1, args);
     add_key (batch, item);
     weft_batch_arg (batch, expected, VERSION);
     weft_batch_arg (batch, next, VERSION);
+}
+
+static void
+ask_put_one (weft_batch_t *batch, weft_history_t *item)
+{
+    uint8_t next[VERSION];
+    begin_put (batch, item, put_one_script, 4, next);
     weft_batch_arg2 (batch, next, VERSION, item->blob, item->size);
+    weft_batch_int (batch, (int64_t)item->keep_s);
+}
+
+static void
+ask_put_part (weft_batch_t *batch, weft_history_t *item)
+{
+    uint8_t next[VERSION];
+    begin_put (batch, item, put_part_script, 5, next);
+    weft_batch_int (batch, (int64_t)(VERSION + item->at));
+    weft_batch_arg (batch, item->blob, item->size);
     weft_batch_int (batch, (int64_t)item->keep_s);
 }
 
@@ -162,15 +198,20 @@ weft_history_put_ask (weft_batch_t *batch,
 {
     int rc = check (items, n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (items[i].size > WEFT_HISTORY_MOST)
+        if (items[i].size > WEFT_HISTORY_MOST ||
+            items[i].at > WEFT_HISTORY_MOST - items[i].size)
             rc = WEFT_ETOOBIG;
+        else if (items[i].at && !items[i].version)
+            rc = WEFT_ERANGE;  //  a part of nothing
     if (rc)
         return rc;
     *first = weft_batch_count (batch);
     weft_batch_keep_if_room (batch);
     bool spread = weft_batch_spread (batch);
     for (size_t i = 0; i < n; i++)
-        if (spread)
+        if (items[i].at)
+            ask_put_part (batch, &items[i]);
+        else if (spread)
             ask_put_one (batch, &items[i]);
         else
             ask_put (batch, &items[i]);
@@ -183,10 +224,11 @@ weft_history_put_answer (const weft_batch_t *batch,
                          weft_history_t *items,
                          size_t n)
 {
+    size_t next = first;
     for (size_t i = 0; i < n; i++) {
         weft_history_t *item = &items[i];
-        size_t at = weft_batch_spread (batch) ? i : 2 * i + 1;
-        const weft_reply_t *reply = weft_batch_reply (batch, first + at);
+        next += item->at || weft_batch_spread (batch) ? 1 : 2;
+        const weft_reply_t *reply = weft_batch_reply (batch, next - 1);
         if (weft_reply_error (reply))
             return WEFT_EIO;
         weft_bin_t stored = weft_reply_bytes (reply);

@@ -25,6 +25,8 @@ typedef struct {
                           //  cleared or run again, NULL = there is none;
     //  put: the new blob, borrowed until put_answer returned
     size_t size;
+    size_t at;  //  put: 0, the blob is all there is; else it is written there
+                //  into the blob of `version`, which must be long enough
     uint64_t keep_s;  //  put: how long it is kept from now on, 0: for ever
     uint64_t next;    //  put's own, between _ask and _answer
     bool lost;  //  put's answer: somebody else was first; version and blob are

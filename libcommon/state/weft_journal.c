@@ -7,6 +7,7 @@ drop_first (weft_journal_t *self)
 {
     weft_kept_t *first = self->first;
     self->first = first->next;
+    self->gone = WEFT_MAX (self->gone, first->when);
     if (!self->first)
         self->last = NULL;
     self->size -= first->size;
@@ -28,13 +29,15 @@ weft_journal_add (weft_journal_t *self,
                   size_t count)
 {
     weft_journal_prune (self, now);
-    if (size > self->ceiling)
-        return;
-    while (self->first && self->size + size > self->ceiling)
+    while (size <= self->ceiling && self->first &&
+           self->size + size > self->ceiling)
         drop_first (self);
-    weft_kept_t *kept = malloc (sizeof *kept + size);
-    if (!kept)
+    weft_kept_t *kept =
+        size <= self->ceiling ? malloc (sizeof *kept + size) : NULL;
+    if (!kept) {
+        self->gone = now;
         return;
+    }
     *kept = (weft_kept_t){ .when = now, .count = count, .size = size };
     memcpy (kept->bytes, bytes, size);
     if (self->last)

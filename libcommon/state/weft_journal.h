@@ -30,10 +30,12 @@ typedef struct {
     weft_kept_t *first, *last;
     size_t size;     //  bytes of all
     size_t ceiling;  //  beyond it, the oldest go
+    int64_t gone;    //  `when` of the newest that was forgotten, 0: none was
 } weft_journal_t;
 
 //  Remembers a batch that was acknowledged now. Without memory it is not
-//  remembered.
+//  remembered,
+//  and counts as forgotten at once.
 void weft_journal_add (weft_journal_t *self,
                        int64_t now,
                        const void *bytes,

@@ -13,8 +13,8 @@
 //  a night are the members of ledger:{night}:pieces, the nights those of
 //  ledger:nights.
 //
-//  In a cluster a script reaches the keys of one slot only. There the four
-//  bitmaps of a piece share a tag, the indexes are written by commands of their
+//  In a cluster a script reaches the keys of one slot only. There the bitmaps of
+//  a piece share a tag, of all nights, the indexes are written by commands of their
 //  own, and `seen` is asked before (weft_ledger_spread.c).
 
 #include "weft_ledger_parts.h"
@@ -22,8 +22,6 @@
 #include "weft_seen.h"
 
 enum {
-    WINDOW_BITS = 11,           //  offsets of one group: at most 256 bytes
-    PIECE_BITS = 17,            //  offsets of one key: at most 16 kB
     KEEP_SECONDS = 90 * 86400,  //  a night's account
     RECORD = 26,                //  bytes of one booking
     SURVEY_MOST = 32,
@@ -33,9 +31,12 @@ enum {
 //  of the group, u8 outcome, u8 flags, 8 bytes alert id, 12 bytes position, u16
 //  bucket of seen.
 
-//  KEYS: the four bitmaps in the order of `accounts`, pieces, nights (the last
-//  two not in a cluster). Flags: 1 has an id that `seen` is asked for here, 2
-//  replayed, 4 (only with 2) somebody else has won the id.
+//  KEYS: the four bitmaps in the order of `accounts`, what ended without a night,
+//  pieces, nights (the last two not in a cluster). Flags: 1 has an id that `seen`
+//  is asked for here, 2 replayed, 4 (only with 2) somebody else has won the id.
+//  What ended without a night, perhaps since it was taken here, leaves this
+//  night: the first outcome wins. It died undecoded, and its letter is what can
+//  be put back, or was.
 //  ARGV: 1 first byte, 2 bytes, 3 prefix of seen, 4 its seconds, 5 seconds of
 //  the ledger, 6 night, 7 piece, 8 records, 9 "book" or "take". Returns one
 //  letter per booking: 0 to 3 what is booked, "S" nothing is and another
@@ -45,6 +46,9 @@ static const char script[] =
     "local book = ARGV[9] == 'book'\n"
     "local byte, sub, band = string.byte, string.sub, bit.band\n"
     "local maps, short, dirty = {}, {}, {}\n"
+    "local undecoded = ARGV[6] == '0'\n"
+    "local lost = not undecoded and\n"
+    "  redis.call ('GETRANGE', KEYS[5], first, first + n - 1) or ''\n"
     "for m = 1, 4 do\n"
     "  local s = redis.call ('GETRANGE', KEYS[m], first, first + n - 1)\n"
     "  local t = { byte (s, 1, -1) }\n"
@@ -77,7 +81,16 @@ static const char script[] =
     "  local mask = bit.rshift (128, band (nth, 7))\n"
     "  local now = get (2, at, mask) and 1 or get (4, at, mask) and 2\n"
     "    or get (3, at, mask) and 3 or 0\n"
-    "  if not get (1, at, mask) then set (1, at, mask) end\n"
+    "  local gone = now == 0 and band (byte (lost, at) or 0, mask) ~= 0\n"
+    "  if gone then\n"
+    "    now = 2\n"
+    "    if get (1, at, mask) then\n"
+    "      maps[1][at] = band (maps[1][at], 255 - mask)\n"
+    "      dirty[1] = true\n"
+    "    end\n"
+    "  elseif not get (1, at, mask) and (book or not undecoded) then\n"
+    "    set (1, at, mask)\n"
+    "  end\n"
     "  local key, id, position\n"
     "  if band (flags, 1) ~= 0 then\n"
     "    local c0, c1 = byte (records, r + 25, r + 26)\n"
@@ -85,7 +98,9 @@ static const char script[] =
     "    id = sub (records, r + 5, r + 12)\n"
     "    position = sub (records, r + 13, r + 24)\n"
     "  end\n"
-    "  if now == 0 and not book then\n"
+    "  if gone then\n"
+    "    if book and key and outcome == 1 then win (key, id, position) end\n"
+    "  elseif now == 0 and not book then\n"
     "    local won = key and redis.call ('HGET', key, id)\n"
     "    now = won and won ~= position and 'S' or 0\n"
     "  elseif now == 0 then\n"
@@ -110,10 +125,10 @@ static const char script[] =
     "    if short[m] then redis.call ('EXPIRE', KEYS[m], ARGV[5]) end\n"
     "  end\n"
     "end\n"
-    "if KEYS[5] and dirty[1]\n"
-    "  and redis.call ('SADD', KEYS[5], ARGV[7]) == 1 then\n"
-    "  redis.call ('EXPIRE', KEYS[5], ARGV[5])\n"
-    "  redis.call ('SADD', KEYS[6], ARGV[6])\n"
+    "if KEYS[6] and dirty[1]\n"
+    "  and redis.call ('SADD', KEYS[6], ARGV[7]) == 1 then\n"
+    "  redis.call ('EXPIRE', KEYS[6], ARGV[5])\n"
+    "  redis.call ('SADD', KEYS[7], ARGV[6])\n"
     "end\n"
     "return table.concat (out)\n";
 
@@ -121,7 +136,7 @@ static bool
 same_group (const weft_booking_t *a, const weft_booking_t *b)
 {
     return a->night == b->night && a->partition == b->partition &&
-           a->offset >> WINDOW_BITS == b->offset >> WINDOW_BITS &&
+           a->offset >> WEFT_WINDOW_BITS == b->offset >> WEFT_WINDOW_BITS &&
            a->topic.n == b->topic.n && a->survey.n == b->survey.n &&
            memcmp (a->topic.p, b->topic.p, a->topic.n) == 0 &&
            memcmp (a->survey.p, b->survey.p, a->survey.n) == 0;
@@ -213,28 +228,29 @@ weft_ledger_key (weft_batch_t *batch,
     static const char *const accounts[WEFT_ACCOUNTS] = { "received", "settled",
                                                          "duplicate", "dead" };
     if (weft_batch_spread (batch))
-        weft_batch_argf (batch, "ledger:{%d:%s}:%s", night, piece,
+        weft_batch_argf (batch, "ledger:%d:{%s}:%s", night, piece,
                          accounts[account]);
     else
         weft_batch_argf (batch, "ledger:%d:%s:%s", night, accounts[account],
                          piece);
 }
 
-static void
-name_piece (const weft_booking_t *head, char piece[WEFT_LEDGER_PIECE_MOST])
+void
+weft_ledger_piece (const weft_booking_t *booking,
+                   char piece[WEFT_LEDGER_PIECE_MOST])
 {
-    snprintf (piece, WEFT_LEDGER_PIECE_MOST, "%.*s/%d:%lld", (int)head->topic.n,
-              head->topic.p, head->partition,
-              (long long)(head->offset >> PIECE_BITS));
+    snprintf (piece, WEFT_LEDGER_PIECE_MOST, "%.*s/%d:%lld",
+              (int)booking->topic.n, booking->topic.p, booking->partition,
+              (long long)(booking->offset >> WEFT_PIECE_BITS));
 }
 
-//  In a cluster: what the script does by its keys 5 and 6, as commands. Before
+//  In a cluster: what the script does by its keys 6 and 7, as commands. Before
 //  the script, so that there is no account that nobody finds.
 static void
 ask_indexes (weft_batch_t *batch, const weft_booking_t *head)
 {
     char piece[WEFT_LEDGER_PIECE_MOST];
-    name_piece (head, piece);
+    weft_ledger_piece (head, piece);
     weft_batch_begin (batch, 3);
     weft_batch_str (batch, "SADD");
     weft_batch_str (batch, "ledger:nights");
@@ -255,11 +271,12 @@ ask_group (weft_batch_t *batch, const group_t *group, const char *what)
     const weft_booking_t *head = group->head;
     bool spread = weft_batch_spread (batch);
     char piece[WEFT_LEDGER_PIECE_MOST];
-    name_piece (head, piece);
-    int64_t first = (group->low & ((1 << PIECE_BITS) - 1)) / 8;
-    weft_batch_script (batch, script, WEFT_ACCOUNTS + (spread ? 0 : 2), 9);
+    weft_ledger_piece (head, piece);
+    int64_t first = (group->low & ((1 << WEFT_PIECE_BITS) - 1)) / 8;
+    weft_batch_script (batch, script, WEFT_ACCOUNTS + (spread ? 1 : 3), 9);
     for (size_t i = 0; i < WEFT_ACCOUNTS; i++)
         weft_ledger_key (batch, head->night, i, piece);
+    weft_ledger_key (batch, WEFT_LEDGER_NO_NIGHT, WEFT_RECEIVED, piece);
     if (!spread) {
         weft_batch_argf (batch, "ledger:%d:pieces", head->night);
         weft_batch_str (batch, "ledger:nights");
@@ -276,8 +293,8 @@ ask_group (weft_batch_t *batch, const group_t *group, const char *what)
     weft_batch_str (batch, what);
 }
 
-static int
-check (const weft_booking_t *bookings, size_t n, bool book)
+int
+weft_ledger_check (const weft_booking_t *bookings, size_t n, bool book)
 {
     if (n > WEFT_LEDGER_BATCH_MOST)
         return WEFT_ETOOBIG;
@@ -369,7 +386,7 @@ weft_ledger_take_ask (weft_batch_t *batch,
                       size_t *first)
 {
     weft_verdict_t verdicts[WEFT_LEDGER_BATCH_MOST];
-    int rc = check (bookings, n, false);
+    int rc = weft_ledger_check (bookings, n, false);
     if (rc)
         return rc;
     judge (batch, bookings, n, verdicts);
@@ -391,6 +408,10 @@ weft_ledger_take_answer (const weft_batch_t *batch,
     int rc = answer (batch, first, bookings, n, &next);
     if (rc == 0 && weft_batch_spread (batch))
         weft_ledger_seen_answer (batch, next, bookings, n);
+    //  Nobody here would miss what somebody else has booked.
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (bookings[i].booked != WEFT_BOOKED_NONE)
+            weft_batch_relied (batch);
     return rc;
 }
 
@@ -410,7 +431,7 @@ weft_ledger_book (weft_batch_t *batch, weft_booking_t *bookings, size_t n)
 {
     weft_verdict_t verdicts[WEFT_LEDGER_BATCH_MOST];
     size_t first = 0, next;
-    int rc = check (bookings, n, true);
+    int rc = weft_ledger_check (bookings, n, true);
     if (rc)
         return rc;
     judge (batch, bookings, n, verdicts);

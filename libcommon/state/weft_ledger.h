@@ -22,6 +22,7 @@
 
 #define WEFT_LEDGER_SOURCE_MOST 200  //  bytes of "topic/partition"
 #define WEFT_LEDGER_BATCH_MOST 1024  //  bookings in one call
+#define WEFT_LEDGER_NO_NIGHT 0       //  of what cannot be decoded
 
 typedef enum {
     WEFT_BOOKED_NONE = 0,       //  in flight
@@ -34,8 +35,9 @@ typedef struct {
     weft_str_t survey;  //  borrowed until the answer is read, as all here
     weft_str_t topic;   //  or the name of the input
     int32_t partition;
-    int64_t offset;    //  0 or more
-    int32_t night;     //  must be the same whenever this position is read again
+    int64_t offset;  //  0 or more
+    int32_t night;   //  must be the same whenever this position is read again;
+                     //  WEFT_LEDGER_NO_NIGHT: see weft_ledger_find
     int64_t alert_id;  //  only with has_id
     bool has_id;       //  false: a packet that could not be decoded
     bool replayed;     //  book: a dead letter that was put back
@@ -50,6 +52,10 @@ typedef struct {
 //
 //  Book: writes outcomes. A settled or dead alert whose id another position
 //  has won is booked as duplicate. Answer: `booked`, what now stands.
+//
+//  A position that was booked dead without a night is DEAD for whoever takes it
+//  under one: it could not be decoded then, and its letter waits to be put back.
+//  Taking under no night only asks; booking marks it as received, too.
 //
 //  The _ask function appends commands to `batch`, the _answer function reads
 //  its replies after a run that returned 0; `first` is what _ask returned.
@@ -72,6 +78,13 @@ WEFT_CHECK int
 weft_ledger_take (weft_batch_t *batch, weft_booking_t *bookings, size_t n);
 WEFT_CHECK int
 weft_ledger_book (weft_batch_t *batch, weft_booking_t *bookings, size_t n);
+
+//  Positions that cannot be decoded (now): fills in the night under which each
+//  was received when it could be, and leaves WEFT_LEDGER_NO_NIGHT otherwise. So
+//  each is counted once, in whichever order it could and could not be decoded.
+//  Two round trips. Errors as of take.
+WEFT_CHECK int
+weft_ledger_find (weft_batch_t *batch, weft_booking_t *bookings, size_t n);
 
 //  One night's account, counted from the bitmaps.
 typedef struct {

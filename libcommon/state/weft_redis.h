@@ -107,6 +107,11 @@ void weft_batch_keep_if_room (weft_batch_t *self);
 //  A number that nobody else gets, never 0.
 uint64_t weft_batch_unique (weft_batch_t *self);
 
+//  What it was told is of somebody else's writes, and is relied upon: if a master
+//  of the cluster is replaced, they may be gone without being remembered here
+//  (weft_written.h).
+void weft_batch_relied (const weft_batch_t *self);
+
 //  Does it go to a cluster? Then the rules of its keys hold.
 bool weft_batch_spread (const weft_batch_t *self);
 

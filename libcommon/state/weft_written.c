@@ -2,7 +2,7 @@
 
 #include "weft_written.h"
 
-#include "weft_redis_private.h"
+#include "weft_cluster.h"
 #include "weft_time.h"
 
 #include <time.h>
@@ -12,17 +12,19 @@
 #define LOOK_BYTES (256 << 10)  //  remembered: less is not worth a look
 #define NO_FILE (-1)
 
-//  Bytes that wait for the file.
+//  Bytes that wait for the file; of a cluster, none once replicas have them.
 static int
 ask (weft_redis_t *redis, int64_t *waiting)
 {
     static const char key[] = "\naof_buffer_length:";
+    *waiting = NO_FILE;
+    if (redis->cluster)
+        return weft_cluster_kept (redis->cluster);
     weft_batch_t *batch = weft_batch_new (redis, 0);
     if (!batch)
         return WEFT_ENOMEM;
     weft_batch_words (batch, "INFO", "persistence");
     int rc = weft_batch_run (batch);
-    *waiting = NO_FILE;
     if (!rc) {
         weft_bin_t info = weft_reply_bytes (weft_batch_reply (batch, 0));
         const char *at = info.p ? strstr ((const char *)info.p, key) : NULL;

@@ -57,168 +57,134 @@ tai_of_micros (const weft_avro_value_t *value)
     return weft_time_tai_of_utc (WEFT_MJD_UNIX + days);
 }
 
-//  Middle of the exposure. The survey's first schemas wrote seconds where
-//  simulations in the same schemas wrote days.
+//  Middle of the exposure, under its old name. The survey's first schemas wrote
+//  seconds where simulations in the same schemas wrote days.
 static double
-middle (const weft_avro_value_t *mjd, const weft_avro_value_t *old)
+middle_of (double old)
 {
-    if (weft_value_is (mjd))
-        return real (mjd);
-    double value = real (old);
-    return value > SECONDS_FROM ? WEFT_MJD_UNIX + value / 86400 : value;
+    return old > SECONDS_FROM ? WEFT_MJD_UNIX + old / 86400 : old;
 }
 
-//  "u ", "Y" and "r" are bands; anything else is none.
 static uint8_t
-band_of (weft_str_t text)
+band_of (uint8_t letter)
 {
-    static const char bands[] = "ugrizy";
-    while (text.n && text.p[text.n - 1] == ' ')
-        text.n--;
-    while (text.n && *text.p == ' ') {
-        text.p++;
-        text.n--;
-    }
-    if (text.n != 1)
+    switch (letter) {
+    case 'u':
+        return 0;
+    case 'g':
+        return 1;
+    case 'r':
+        return 2;
+    case 'i':
+        return 3;
+    case 'z':
+        return 4;
+    case 'y':
+    case 'Y':
+        return 5;
+    default:
         return WEFT_BAND_NONE;
-    char letter = *text.p == 'Y' ? 'y' : *text.p;
-    const char *at = letter ? strchr (bands, letter) : NULL;
-    return at ? (uint8_t)(at - bands) : WEFT_BAND_NONE;
+    }
 }
 
 //  The exposure: visit and detector, or, where the schema has neither, the
 //  moment and the band.
 static int64_t
-exposure (const weft_avro_value_t *visit,
-          const weft_avro_value_t *detector,
-          double mjd,
-          uint8_t band)
+exposure (int64_t visit, int64_t detector, double mjd, uint8_t band)
 {
     const int64_t most = INT64_MAX / 1000 - 1;
-    int64_t number = weft_value_whole (visit, 0);
-    int64_t part = weft_value_whole (detector, 0);
-    if (weft_value_is (visit) && number > 0 && number < most && part >= 0 &&
-        part < 1000)
-        return number * 1000 + part;
+    if (visit > 0 && visit < most && detector >= 0 && detector < 1000)
+        return visit * 1000 + detector;
     return weft_tick (mjd) * 8 + (band & 7);
 }
 
-static uint32_t
-flags_of (const weft_avro_value_t *v, double flux, uint32_t *known)
+//  When it was processed: `ver` holds the bits until the row is complete.
+static double
+processed_at (const weft_point_t *row)
 {
-    uint32_t flags = 0, tells = 0;
-    for (size_t i = 0; i < WEFT_COUNT (flag_map); i++) {
-        //  Without branches: there are two dozen of them in every row.
-        const weft_avro_value_t *value = &v[flag_map[i].slot];
-        uint32_t is = 0u - weft_value_is (value);
-        tells |= flag_map[i].flag & is;
-        flags |= flag_map[i].flag & is & (0u - (value->i == 1));
-    }
-    //  The sign is that of the flux: the survey's own word disagrees at times.
-    if (!isnan (flux))
-        tells |= WEFT_FLAG_negative;
-    if (flux < 0)
-        flags |= WEFT_FLAG_negative;
-    if (weft_value_is (&v[SRC_timeWithdrawnMjdTai]))
-        flags |= WEFT_FLAG_withdrawn;
-    *known = tells;
-    return flags;
+    double t_proc;
+    memcpy (&t_proc, &row->ver[0], sizeof (t_proc));
+    return t_proc;
 }
 
-static double
-processed (const weft_avro_value_t *mjd, const weft_avro_value_t *micros)
+//  Bits that the packet tells.
+static uint32_t
+flags_known (const weft_avro_value_t *v, const weft_point_t *row)
 {
-    return weft_value_is (mjd) ? real (mjd) : tai_of_micros (micros);
+    uint32_t known = isnan (row->flux) ? 0 : WEFT_FLAG_negative;
+    for (size_t i = 0; i < WEFT_COUNT (source_flags); i++)
+        if (weft_value_is (&v[source_flags[i].want]))
+            known |= source_flags[i].bit;
+    return known;
+}
+
+//  What a row may have beside its layout: old names, and that it was taken back.
+static void
+read_rest (weft_point_t *row,
+           const rest_wants_t *wants,
+           const weft_avro_value_t *v)
+{
+    double t_proc = processed_at (row);
+    if (isnan (row->mjd))
+        row->mjd = middle_of (real (&v[wants->mid_point_tai]));
+    if (isnan (t_proc))
+        t_proc = tai_of_micros (&v[wants->time_processed]);
+    memcpy (&row->ver[0], &t_proc, sizeof (t_proc));
+    if (weft_value_is (&v[wants->withdrawn]))
+        row->flags |= WEFT_FLAG_withdrawn;
+}
+
+//  From what the layout put there to what the row means. False if it does not
+//  tell which or when.
+static inline bool
+complete (weft_point_t *row, bool trigger)
+{
+    int64_t visit = row->expo, detector = row->ver[1];
+    double t_proc = processed_at (row);
+    if (!isfinite (row->mjd) || row->id == NO_ID)
+        return false;
+    row->key = row->id;
+    row->band = band_of (row->band);
+    row->expo = exposure (visit, detector, row->mjd, row->band);
+    //  The sign is that of the flux: the survey's own word disagrees at times.
+    if (row->flux < 0)
+        row->flags |= WEFT_FLAG_negative;
+    bool withdrawn = row->flags & WEFT_FLAG_withdrawn;
+    row->usable = row->kind == WEFT_KIND_F && isfinite (row->flux) &&
+                  row->err > 0 && !withdrawn;
+    row->ver[0] = isnan (t_proc) ? 0 : weft_ordered (t_proc);
+    //  Taken back: after what it takes back, if both are of one time.
+    row->ver[1] = trigger + (withdrawn ? 2 : 0);
+    return true;
 }
 
 static void
-set_version (weft_point_t *row, double t_proc, bool trigger)
+add_rows (weft_normal_t *normal, size_t n)
 {
-    row->ver[0] = isnan (t_proc) ? 0 : weft_ordered (t_proc);
-    row->ver[1] = trigger;
-    //  Taken back: after what it takes back, if both are of one time.
-    if (row->flags & WEFT_FLAG_withdrawn)
-        row->ver[1] += 2;
-}
-
-//  A detection. False if it does not tell which or when.
-static bool
-fill_source (weft_point_t *row,
-             const weft_avro_value_t *v,
-             bool trigger,
-             uint32_t *known)
-{
-    *row = weft_point_none ();
-    row->mjd = middle (&v[SRC_midpointMjdTai], &v[SRC_midPointTai]);
-    if (!isfinite (row->mjd) || !weft_value_is (&v[SRC_diaSourceId]))
-        return false;
-    row->kind = WEFT_KIND_D;
-    row->id = row->key = weft_value_whole (&v[SRC_diaSourceId], 0);
-    row->band =
-        band_of (weft_value_text (either (&v[SRC_band], &v[SRC_filterName])));
-    row->expo = exposure (&v[SRC_visit], &v[SRC_detector], row->mjd, row->band);
-    row->ra = real (&v[SRC_ra]);
-    row->dec = real (either (&v[SRC_dec], &v[SRC_decl]));
-    row->flux = narrow (either (&v[SRC_psfFlux], &v[SRC_psFlux]));
-    row->err = narrow (either (&v[SRC_psfFluxErr], &v[SRC_psFluxErr]));
-    row->tot = narrow (either (&v[SRC_scienceFlux], &v[SRC_totFlux]));
-    row->tot_err = narrow (either (&v[SRC_scienceFluxErr], &v[SRC_totFluxErr]));
-    row->ref = narrow (&v[SRC_templateFlux]);
-    row->ref_err = narrow (&v[SRC_templateFluxErr]);
-    row->score = narrow (&v[SRC_reliability]);
-    row->prog = 1;
-    row->flags = flags_of (v, (double)row->flux, known);
-    set_version (
-        row, processed (&v[SRC_timeProcessedMjdTai], &v[SRC_time_processed]),
-        trigger);
-    return true;
-}
-
-static bool
-fill_forced (weft_point_t *row, const weft_avro_value_t *v)
-{
-    *row = weft_point_none ();
-    row->mjd = middle (&v[FRC_midpointMjdTai], &v[FRC_midPointTai]);
-    if (!isfinite (row->mjd) || !weft_value_is (&v[FRC_diaForcedSourceId]))
-        return false;
-    row->kind = WEFT_KIND_F;
-    row->id = row->key = weft_value_whole (&v[FRC_diaForcedSourceId], 0);
-    row->band =
-        band_of (weft_value_text (either (&v[FRC_band], &v[FRC_filterName])));
-    row->expo = exposure (&v[FRC_visit], &v[FRC_detector], row->mjd, row->band);
-    row->ra = real (&v[FRC_ra]);
-    row->dec = real (&v[FRC_dec]);
-    row->flux = narrow (either (&v[FRC_psfFlux], &v[FRC_psFlux]));
-    row->err = narrow (either (&v[FRC_psfFluxErr], &v[FRC_psFluxErr]));
-    row->tot = narrow (either (&v[FRC_scienceFlux], &v[FRC_totFlux]));
-    row->tot_err = narrow (either (&v[FRC_scienceFluxErr], &v[FRC_totFluxErr]));
-    row->prog = 1;
-    if (row->flux < 0)
-        row->flags |= WEFT_FLAG_negative;
-    if (weft_value_is (&v[FRC_timeWithdrawnMjdTai]))
-        row->flags |= WEFT_FLAG_withdrawn;
-    row->usable = isfinite (row->flux) && row->err > 0 &&
-                  !(row->flags & WEFT_FLAG_withdrawn);
-    set_version (
-        row, processed (&v[FRC_timeProcessedMjdTai], &v[FRC_time_processed]),
-        false);
-    return true;
+    weft_point_t *from = &normal->rows[normal->n_rows];
+    weft_point_t *to = from;
+    for (size_t i = 0; i < n; i++, from++) {
+        if (!complete (from, false))
+            continue;
+        if (to != from)
+            *to = *from;
+        to++;
+    }
+    size_t kept = (size_t)(to - &normal->rows[normal->n_rows]);
+    normal->n_rows += kept;
+    normal->skipped += n - kept;
 }
 
 static int
 add_row (weft_normal_t *normal, size_t group, const weft_avro_value_t *v)
 {
     weft_point_t *row;
-    uint32_t known;
     int rc = weft_normal_next (normal, &row);
     if (rc)
         return rc;
-    bool good = group == FORCED ? fill_forced (row, v)
-                                : fill_source (row, v, false, &known);
-    if (good)
-        weft_normal_added (normal);
-    else
-        normal->skipped++;
+    weft_avro_layout_fill (groups[group].layout, v, row);
+    read_rest (row, group == FORCED ? &forced_rest : &source_rest, v);
+    add_rows (normal, 1);
     return 0;
 }
 
@@ -361,8 +327,9 @@ finish (weft_normal_t *normal,
     const weft_avro_value_t *v = values[SOURCE];
     const weft_avro_value_t *top = values[TOP];
     weft_point_t row;
-    uint32_t known = 0;
-    bool dated = fill_source (&row, v, true, &known);
+    weft_avro_layout_fill (&source_layout, v, &row);
+    read_rest (&row, &source_rest, v);
+    bool dated = complete (&row, true);
     int rc = weft_normal_check (normal, row.ra, row.dec, dated ? row.mjd : -1);
     if (rc)
         return rc;
@@ -381,7 +348,7 @@ finish (weft_normal_t *normal,
         WEFT_SET (alert_v1, alert, band, row.band);
     WEFT_SET (alert_v1, alert, flags, row.flags);
     WEFT_SET (alert_v1, alert, flags_known,
-              known | WEFT_FLAG_multi | WEFT_FLAG_nonpublic);
+              flags_known (v, &row) | WEFT_FLAG_multi | WEFT_FLAG_nonpublic);
     rc = weft_normal_add (normal, &row);
     weft_normal_date (normal, row.mjd);
     return rc;
@@ -395,6 +362,7 @@ const weft_survey_t weft_survey_lsst = {
     .roles = roles,
     .n_roles = WEFT_COUNT (roles),
     .row = add_row,
+    .rows = add_rows,
     .finish = finish,
 };
 
@@ -406,5 +374,6 @@ const weft_survey_t weft_survey_elasticc = {
     .roles = roles,
     .n_roles = WEFT_COUNT (roles),
     .row = add_row,
+    .rows = add_rows,
     .finish = finish,
 };

@@ -181,27 +181,8 @@ static const weft_avro_want_t object_wants[] = { OBJECT_FIELDS (WANT) };
 static const weft_avro_want_t sso_wants[] = { SSO_FIELDS (WANT) };
 static const weft_avro_want_t orbit_wants[] = { ORBIT_FIELDS (WANT) };
 
-enum { TOP, SOURCE, PRV, FORCED, OBJECT_GROUP, SSO, MPCORB, ORBITS };
-#define GROUP(path, wants)                                                     \
-    {                                                                          \
-        path, wants, WEFT_COUNT (wants)                                        \
-    }
-static const weft_avro_group_t groups[] = {
-    [TOP] = GROUP ("", top_wants),
-    [SOURCE] = GROUP ("diaSource", source_wants),
-    [PRV] = GROUP ("prvDiaSources[]", row_wants),
-    [FORCED] = GROUP ("prvDiaForcedSources[]", forced_wants),
-    [OBJECT_GROUP] = GROUP ("diaObject", object_wants),
-    [SSO] = GROUP ("ssSource", sso_wants),
-    [MPCORB] = GROUP ("MPCORB", orbit_wants),
-    [ORBITS] = GROUP ("mpc_orbits", orbit_wants),
-};
-
 //  Which boolean sets which canonical bit.
-static const struct {
-    int slot;
-    uint32_t flag;
-} flag_map[] = {
+static const weft_avro_flag_t source_flags[] = {
     { SRC_psfFlux_flag, WEFT_FLAG_psf_bad },
     { SRC_psfFlux_flag_edge, WEFT_FLAG_edge },
     { SRC_pixelFlags_edge, WEFT_FLAG_edge },
@@ -225,6 +206,92 @@ static const struct {
     { SRC_glint_trail, WEFT_FLAG_glint },
     { SRC_isNegative, WEFT_FLAG_survey_says_negative },
     { SRC_is_negative, WEFT_FLAG_survey_says_negative },
+};
+
+//  Where the fields of a row go, under the survey's names and its old ones. Some
+//  wait in a member that is made of them when the row is complete: the visit in
+//  `expo`, the detector in `ver[1]`, the time of processing (the bits of a
+//  double) in `ver[0]`, the band's letter in `band`.
+#define AT(member) offsetof (weft_point_t, member)
+#define ROW_MOVES(at, its_id)                                                  \
+    { its_id, AT (id), WEFT_MOVE_I64 },                                        \
+        { at##_visit, AT (expo), WEFT_MOVE_I64 },                              \
+        { at##_detector, AT (ver[1]), WEFT_MOVE_I64 },                         \
+        { at##_midpointMjdTai, AT (mjd), WEFT_MOVE_F64 },                      \
+        { at##_ra, AT (ra), WEFT_MOVE_F64 },                                   \
+        { at##_dec, AT (dec), WEFT_MOVE_F64 },                                 \
+        { at##_band, AT (band), WEFT_MOVE_LETTER },                            \
+        { at##_filterName, AT (band), WEFT_MOVE_LETTER },                      \
+        { at##_psfFlux, AT (flux), WEFT_MOVE_F32 },                            \
+        { at##_psFlux, AT (flux), WEFT_MOVE_F32 },                             \
+        { at##_psfFluxErr, AT (err), WEFT_MOVE_F32 },                          \
+        { at##_psFluxErr, AT (err), WEFT_MOVE_F32 },                           \
+        { at##_scienceFlux, AT (tot), WEFT_MOVE_F32 },                         \
+        { at##_totFlux, AT (tot), WEFT_MOVE_F32 },                             \
+        { at##_scienceFluxErr, AT (tot_err), WEFT_MOVE_F32 },                  \
+        { at##_totFluxErr, AT (tot_err), WEFT_MOVE_F32 },                      \
+    {                                                                          \
+        at##_timeProcessedMjdTai, AT (ver[0]), WEFT_MOVE_F64                   \
+    }
+static const weft_avro_move_t source_moves[] = {
+    ROW_MOVES (SRC, SRC_diaSourceId),
+    { SRC_decl, AT (dec), WEFT_MOVE_F64 },
+    { SRC_templateFlux, AT (ref), WEFT_MOVE_F32 },
+    { SRC_templateFluxErr, AT (ref_err), WEFT_MOVE_F32 },
+    { SRC_reliability, AT (score), WEFT_MOVE_F32 },
+};
+static const weft_avro_move_t forced_moves[] = { ROW_MOVES (
+    FRC, FRC_diaForcedSourceId) };
+#undef ROW_MOVES
+#undef AT
+
+#define NO_ID INT64_MIN
+#define NO_TIME 0x7ff8000000000000  //  the bits of NaN
+#define NOTHING(its_kind)                                                      \
+    WEFT_POINT_NONE (.kind = its_kind, .prog = 1, .id = NO_ID,                 \
+                     .ver = { NO_TIME, 0 })
+static const weft_point_t source_none = NOTHING (WEFT_KIND_D);
+static const weft_point_t forced_none = NOTHING (WEFT_KIND_F);
+#undef NOTHING
+
+#define LAYOUT(row_none, row_moves)                                            \
+    .none = &row_none, .size = sizeof (weft_point_t), .moves = row_moves,      \
+    .n_moves = WEFT_COUNT (row_moves),                                         \
+    .flags_to = offsetof (weft_point_t, flags)
+static const weft_avro_layout_t source_layout = {
+    LAYOUT (source_none, source_moves),
+    .flags = source_flags,
+    .n_flags = WEFT_COUNT (source_flags),
+};
+static const weft_avro_layout_t forced_layout = { LAYOUT (forced_none,
+                                                          forced_moves) };
+#undef LAYOUT
+
+//  Wants that are in no layout, as few rows have them.
+typedef struct {
+    uint16_t mid_point_tai, time_processed, withdrawn;
+} rest_wants_t;
+static const rest_wants_t source_rest = { SRC_midPointTai, SRC_time_processed,
+                                          SRC_timeWithdrawnMjdTai };
+static const rest_wants_t forced_rest = { FRC_midPointTai, FRC_time_processed,
+                                          FRC_timeWithdrawnMjdTai };
+
+enum { TOP, SOURCE, PRV, FORCED, OBJECT_GROUP, SSO, MPCORB, ORBITS };
+#define GROUP(path, wants)                                                     \
+    {                                                                          \
+        path, wants, WEFT_COUNT (wants), NULL                                  \
+    }
+static const weft_avro_group_t groups[] = {
+    [TOP] = GROUP ("", top_wants),
+    [SOURCE] = GROUP ("diaSource", source_wants),
+    [PRV] = { "prvDiaSources[]", row_wants, WEFT_COUNT (row_wants),
+              &source_layout },
+    [FORCED] = { "prvDiaForcedSources[]", forced_wants,
+                 WEFT_COUNT (forced_wants), &forced_layout },
+    [OBJECT_GROUP] = GROUP ("diaObject", object_wants),
+    [SSO] = GROUP ("ssSource", sso_wants),
+    [MPCORB] = GROUP ("MPCORB", orbit_wants),
+    [ORBITS] = GROUP ("mpc_orbits", orbit_wants),
 };
 
 #endif

@@ -198,12 +198,15 @@ static int
 add_row (weft_normal_t *normal, size_t group, const weft_avro_value_t *v)
 {
     (void)group;
-    weft_point_t row;
-    if (!fill_row (&row, v, false)) {
+    weft_point_t *row;
+    int rc = weft_normal_next (normal, &row);
+    if (rc)
+        return rc;
+    if (fill_row (row, v, false))
+        weft_normal_added (normal);
+    else
         normal->skipped++;
-        return 0;
-    }
-    return weft_normal_add (normal, &row);
+    return 0;
 }
 
 static void

@@ -137,14 +137,14 @@ static const weft_avro_want_t stamp_wants[] = {
 
 enum { TOP, CANDIDATE, PRV, FORCED, SCIENCE, TEMPLATE, DIFFERENCE };
 static const weft_avro_group_t groups[] = {
-    [TOP] = { "", top_wants, WEFT_COUNT (top_wants) },
-    [CANDIDATE] = { "candidate", candidate_wants,
-                    WEFT_COUNT (candidate_wants) },
-    [PRV] = { "prv_candidates[]", row_wants, WEFT_COUNT (row_wants) },
-    [FORCED] = { "fp_hists[]", row_wants, WEFT_COUNT (row_wants) },
-    [SCIENCE] = { "cutoutScience", stamp_wants, 1 },
-    [TEMPLATE] = { "cutoutTemplate", stamp_wants, 1 },
-    [DIFFERENCE] = { "cutoutDifference", stamp_wants, 1 },
+    [TOP] = { "", top_wants, WEFT_COUNT (top_wants), NULL },
+    [CANDIDATE] = { "candidate", candidate_wants, WEFT_COUNT (candidate_wants),
+                    NULL },
+    [PRV] = { "prv_candidates[]", row_wants, WEFT_COUNT (row_wants), NULL },
+    [FORCED] = { "fp_hists[]", row_wants, WEFT_COUNT (row_wants), NULL },
+    [SCIENCE] = { "cutoutScience", stamp_wants, 1, NULL },
+    [TEMPLATE] = { "cutoutTemplate", stamp_wants, 1, NULL },
+    [DIFFERENCE] = { "cutoutDifference", stamp_wants, 1, NULL },
 };
 
 #endif

@@ -320,7 +320,8 @@ weft_avro_container_next (weft_avro_container_t *self,
                     number, place);
     if (left (self) < SYNC)
         return say (why, WEFT_ETRUNCATED,
-                    "container: ends before the sync marker of block %u",
+                    "container: ends before the sync marker of block %u, bytes "
+                    "are missing (cut short, or line ends converted?)",
                     number);
     if (memcmp (self->at, self->sync, SYNC))
         return say (why, WEFT_EMALFORMED,

@@ -15,6 +15,7 @@
 #ifndef WEFT_AVRO_PLAN_H_INCLUDED
 #define WEFT_AVRO_PLAN_H_INCLUDED
 
+#include "weft_avro_layout.h"
 #include "weft_avro_schema.h"
 
 #define WEFT_AVRO_OPS_MOST 65536            //  operations of one plan
@@ -56,6 +57,7 @@ typedef struct {
     const char *path;
     const weft_avro_want_t *wants;
     size_t n_wants;
+    const weft_avro_layout_t *layout;  //  of its rows; NULL: none
 } weft_avro_group_t;
 
 typedef struct weft_avro_plan weft_avro_plan_t;
@@ -90,12 +92,29 @@ typedef int (weft_avro_row_t) (void *arg,
                                size_t group,
                                const weft_avro_value_t *values);
 
+//  Where the next rows of a group with a layout go: a place for up to *n, which
+//  this may lower. Not 0 ends the walk.
+typedef int (weft_avro_place_t) (void *arg,
+                                 size_t group,
+                                 size_t *n,
+                                 void **rows);
+
+//  `n` rows are filled there. Not 0 ends the walk.
+typedef int (weft_avro_filled_t) (void *arg, size_t group, size_t n);
+
+//  Fills a row from values, as its layout says.
+void weft_avro_layout_fill (const weft_avro_layout_t *self,
+                            const weft_avro_value_t *values,
+                            void *row);
+
 typedef struct {
     const uint8_t *data;        //  the datum, borrowed
     size_t size;                //
     weft_avro_value_t *values;  //  weft_avro_plan_values of them; cleared first
     weft_avro_row_t *row;       //  may be NULL
-    void *arg;                  //
+    weft_avro_place_t *place;   //  these may be NULL if `shapes` fill no rows
+    weft_avro_filled_t *filled;  //
+    void *arg;                   //
     weft_avro_shapes_t *shapes;  //  of this plan only; may be NULL
     uint32_t present;            //  answer: groups whose record was there, bits
     size_t used;                 //  answer: bytes of the datum

@@ -8,6 +8,10 @@
 //  values are simply there: no operation is interpreted. A row that matches is
 //  read exactly as the interpreter would; one that does not goes to it.
 //
+//  If all that a row has is in its group's layout (weft_avro_layout.h), its
+//  shape says where each value goes in the row, and rows are filled without
+//  values.
+//
 //  Shapes are learnt while walking and belong to one plan. One thread.
 
 #ifndef WEFT_AVRO_SHAPE_H_INCLUDED
@@ -22,12 +26,17 @@
 
 typedef struct weft_avro_shape weft_avro_shape_t;
 
-//  Returns new, NULL without memory.
-WEFT_NEW weft_avro_shapes_t *weft_avro_shapes_new (void);
+//  Returns new, NULL without memory. `rows`: where a group has a layout, rows
+//  are filled by it.
+WEFT_NEW weft_avro_shapes_t *weft_avro_shapes_new (bool rows);
 
 void weft_avro_shapes_destroy (weft_avro_shapes_t **self_p);
 
-//  The shape of the element at `data` whose operations begin at `pc`, or NULL.
+//  Does without the processor's wide instructions, as one that has none.
+void weft_avro_shapes_narrow (weft_avro_shapes_t *self);
+
+//  The shape of the element at `data` whose operations begin at `pc`, or NULL if
+//  it has none whose values can be taken.
 //  A shape's whole size lies before `end`.
 const weft_avro_shape_t *weft_avro_shapes_find (weft_avro_shapes_t *self,
                                                 uint32_t pc,
@@ -50,9 +59,22 @@ int weft_avro_shape_group (const weft_avro_shape_t *self);
 
 //  Puts the element's values into their slots. `again`: the values are those of
 //  an element of the same shape.
-void weft_avro_shape_take (const weft_avro_shape_t *self,
+void weft_avro_shape_take (const weft_avro_shapes_t *shapes,
+                           const weft_avro_shape_t *self,
                            const uint8_t *data,
                            weft_avro_value_t *values,
                            bool again);
+
+//  The group whose rows elements at `pc` may fill, or -1.
+int weft_avro_shapes_fill_group (const weft_avro_shapes_t *self, uint32_t pc);
+
+//  Fills rows from elements at *data, up to `most` and as long as they have a
+//  shape that does; moves *data behind them. Returns their number.
+size_t weft_avro_shapes_fill (weft_avro_shapes_t *self,
+                              uint32_t pc,
+                              const uint8_t **data,
+                              const uint8_t *end,
+                              void *rows,
+                              size_t most);
 
 #endif

@@ -193,6 +193,29 @@ tell_row (const walker_t *self, size_t group)
                      : 0;
 }
 
+//  Rows that are filled without looking at their values: as many as come.
+static int
+fill_rows (walker_t *self, uint32_t pc, uint64_t most, size_t *n)
+{
+    weft_avro_walk_t *walk = self->walk;
+    int group =
+        walk->shapes ? weft_avro_shapes_fill_group (walk->shapes, pc) : -1;
+    *n = 0;
+    if (group < 0)
+        return 0;
+    void *rows = NULL;
+    size_t room = (size_t)most;
+    int rc = walk->place (walk->arg, (size_t)group, &room, &rows);
+    if (rc)
+        return rc;
+    *n = weft_avro_shapes_fill (walk->shapes, pc, &self->at, self->end, rows,
+                                room);
+    if (!*n)
+        return 0;
+    walk->present |= 1u << group;
+    return walk->filled (walk->arg, (size_t)group, *n);
+}
+
 //  One element of an array: by its shape where it has one that is known.
 static int
 take_element (walker_t *self, uint32_t pc)
@@ -212,13 +235,45 @@ take_element (walker_t *self, uint32_t pc)
         return rc;
     }
     int group = weft_avro_shape_group (shape);
-    weft_avro_shape_take (shape, start, walk->values, self->filled == shape);
+    weft_avro_shape_take (walk->shapes, shape, start, walk->values,
+                          self->filled == shape);
     self->filled = shape;
     self->at += weft_avro_shape_size (shape);
     if (group < 0)
         return 0;
     walk->present |= 1u << group;
     return tell_row (self, (size_t)group);
+}
+
+//  All elements of a block.
+static int
+take_elements (walker_t *self, uint32_t pc, uint64_t count)
+{
+    while (count) {
+        size_t n;
+        int rc = fill_rows (self, pc, count, &n);
+        count -= n;
+        if (!rc && count) {
+            rc = take_element (self, pc);
+            count--;
+        }
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int
+take_pairs (walker_t *self, uint32_t pc, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        weft_avro_value_t key;
+        int rc = take_bytes (self, WEFT_AVRO_STRING, &key);
+        rc = rc ? rc : run (self, pc);
+        if (rc)
+            return rc;
+    }
+    return 0;
 }
 
 //  All blocks of an array or a map; the element's operations begin at `pc`.
@@ -231,16 +286,10 @@ take_items (walker_t *self, const op_t *op, uint32_t pc)
         int rc = take_block (self, op, &count, &block_end);
         if (rc || !count)
             return rc;
-        for (uint64_t i = 0; i < count; i++) {
-            weft_avro_value_t key;
-            if (op->code == OP_PAIRS) {
-                rc = take_bytes (self, WEFT_AVRO_STRING, &key);
-                rc = rc ? rc : run (self, pc);
-            } else
-                rc = take_element (self, pc);
-            if (rc)
-                return rc;
-        }
+        rc = op->code == OP_PAIRS ? take_pairs (self, pc, count)
+                                  : take_elements (self, pc, count);
+        if (rc)
+            return rc;
         if (block_end && self->at != block_end)
             return WEFT_EMALFORMED;
     }

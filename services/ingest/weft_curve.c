@@ -2,6 +2,8 @@
 
 #include "weft_curve.h"
 
+#define FEW 32  //  rows that are sooner found one by one than by sorting all
+
 _Static_assert(offsetof (weft_point_t, known_at) == 120,
                "rows are compared as bytes: no padding");
 
@@ -9,7 +11,8 @@ void
 weft_curve_fini (weft_curve_t *self)
 {
     free (self->rows);
-    free (self->spare);
+    free (self->news);
+    free (self->added);
     *self = (weft_curve_t){ 0 };
 }
 
@@ -53,22 +56,40 @@ compare (const void *x, const void *y)
     return weft_point_better (b, a) ? 1 : 0;
 }
 
-const weft_point_t *
-weft_curve_find (const weft_curve_t *self, uint8_t kind, int64_t key)
+//  The first row from `at` on that is not before the wanted one. Looks near
+//  `at` first, as a packet's rows stand together.
+static size_t
+lower_bound (const weft_curve_t *self, size_t at, const weft_point_t *wanted)
 {
-    const weft_point_t wanted = { .kind = kind, .key = key };
-    size_t low = 0, high = self->n;
+    size_t low = at, step = 1;
+    while (low + step <= self->n &&
+           weft_point_order (&self->rows[low + step - 1], wanted) < 0) {
+        low += step;
+        step *= 2;
+    }
+    size_t high = WEFT_MIN (low + step - 1, self->n);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = weft_point_order (&self->rows[middle], &wanted);
-        if (!order)
-            return &self->rows[middle];
-        if (order < 0)
+        if (weft_point_order (&self->rows[middle], wanted) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return low;
+}
+
+static bool
+is_at (const weft_curve_t *self, size_t at, const weft_point_t *wanted)
+{
+    return at < self->n && !weft_point_order (&self->rows[at], wanted);
+}
+
+const weft_point_t *
+weft_curve_find (const weft_curve_t *self, uint8_t kind, int64_t key)
+{
+    const weft_point_t wanted = { .kind = kind, .key = key };
+    size_t at = lower_bound (self, 0, &wanted);
+    return is_at (self, at, &wanted) ? &self->rows[at] : NULL;
 }
 
 //  One row for each key, in place. Returns how many are left.
@@ -96,28 +117,32 @@ is_sorted (const weft_point_t *rows, size_t n)
     return true;
 }
 
-static int
-make_spare (weft_curve_t *self, size_t n)
+int
+weft_point_room (weft_point_t **rows, size_t *room, size_t n)
 {
-    if (n <= self->spare_room)
+    if (n <= *room)
         return 0;
-    size_t room = WEFT_MAX (n, (size_t)64);
-    weft_point_t *moved = realloc (self->spare, room * sizeof (*moved));
+    size_t more = WEFT_MAX (n + n / 8, (size_t)16);
+    weft_point_t *moved = realloc (*rows, more * sizeof (*moved));
     if (!moved)
         return WEFT_ENOMEM;
-    self->spare = moved;
-    self->spare_room = room;
+    *rows = moved;
+    *room = more;
     return 0;
 }
 
-//  The better of two rows with the same key, known since the earlier.
+//  Makes a row the better of itself and a new one with the same key, known since
+//  the earlier. Has it changed?
 static bool
-join (weft_point_t *out, const weft_point_t *old, const weft_point_t *new)
+join (weft_point_t *row, const weft_point_t *new)
 {
-    bool better = weft_point_better (new, old);
-    *out = better ? *new : *old;
-    out->known_at = WEFT_MIN (old->known_at, new->known_at);
-    return better || out->known_at != old->known_at;
+    bool better = weft_point_better (new, row);
+    uint32_t known_at = WEFT_MIN (row->known_at, new->known_at);
+    bool changed = better || known_at != row->known_at;
+    if (better)
+        *row = *new;
+    row->known_at = known_at;
+    return changed;
 }
 
 static int
@@ -144,6 +169,19 @@ drop_old (weft_curve_t *self)
     self->n = n;
 }
 
+//  The oldest one.
+static void
+drop_one (weft_curve_t *self)
+{
+    size_t oldest = 0;
+    for (size_t i = 1; i < self->n; i++)
+        if (compare_age (&self->rows[i], &self->rows[oldest]) > 0)
+            oldest = i;
+    self->n--;
+    memmove (&self->rows[oldest], &self->rows[oldest + 1],
+             (self->n - oldest) * sizeof (*self->rows));
+}
+
 static void
 drop_oldest (weft_curve_t *self)
 {
@@ -152,6 +190,8 @@ drop_oldest (weft_curve_t *self)
                       : WEFT_CURVE_ROWS_MOST;
     if (self->days > 0)
         drop_old (self);
+    while (self->n > most && self->n - most <= FEW)
+        drop_one (self);
     if (self->n <= most)
         return;
     qsort (self->rows, self->n, sizeof (*self->rows), compare_age);
@@ -159,16 +199,52 @@ drop_oldest (weft_curve_t *self)
     qsort (self->rows, self->n, sizeof (*self->rows), compare);
 }
 
-//  Packets bring again what had gone: then nothing has changed.
-static bool
-is_as_before (const weft_curve_t *self, size_t before)
+//  Joins rows with those of the same key. News are what has changed by that and
+//  what is not there yet; returns how many of the latter.
+static size_t
+join_all (weft_curve_t *self, const weft_point_t *rows, size_t n)
 {
-    bool same = self->n == before;
-    for (size_t i = 0; same && i < before; i++)
-        same = self->rows[i].known_at == self->spare[i].known_at &&
-               !memcmp (&self->rows[i], &self->spare[i],
-                        offsetof (weft_point_t, known_at));
-    return same;
+    size_t at = 0, missing = 0;
+    self->n_news = 0;
+    for (size_t i = 0; i < n; i++) {
+        at = lower_bound (self, at, &rows[i]);
+        bool there = is_at (self, at, &rows[i]);
+        if (there && !join (&self->rows[at], &rows[i]))
+            continue;
+        self->news[self->n_news++] = there ? self->rows[at] : rows[i];
+        missing += !there;
+    }
+    return missing;
+}
+
+//  Puts the news that are missing where they belong, the last first, so that
+//  each row that is there moves once.
+static void
+insert_news (weft_curve_t *self, size_t missing)
+{
+    weft_curve_t rest = { .rows = self->rows, .n = self->n };
+    self->n += missing;
+    for (size_t i = self->n_news; missing; i--) {
+        const weft_point_t *row = &self->news[i - 1];
+        size_t at = lower_bound (&rest, 0, row);
+        if (is_at (&rest, at, row))
+            continue;
+        memmove (&self->rows[at + missing], &self->rows[at],
+                 (rest.n - at) * sizeof (*row));
+        self->rows[at + --missing] = *row;
+        rest.n = at;
+    }
+}
+
+//  What the limits have left of the news. Packets bring again what had gone.
+static void
+drop_gone (weft_curve_t *self)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < self->n_news; i++)
+        if (weft_curve_find (self, self->news[i].kind, self->news[i].key))
+            self->news[n++] = self->news[i];
+    self->n_news = n;
 }
 
 int
@@ -177,40 +253,22 @@ weft_curve_merge (weft_curve_t *self,
                   size_t n,
                   bool *changed)
 {
-    int rc = make_spare (self, self->n + n);
+    int rc = weft_point_room (&self->rows, &self->room, self->n + n);
+    if (!rc)
+        rc = weft_point_room (&self->news, &self->news_room, n);
     if (rc)
         return rc;
     for (size_t i = 0; i < n; i++)
         weft_point_clean (&rows[i]);
     if (!is_sorted (rows, n))
         qsort (rows, n, sizeof (*rows), compare);
-    n = fold (rows, n);
-    bool differs = false;
-    size_t a = 0, b = 0, m = 0;
-    while (a < self->n || b < n) {
-        int order = a == self->n ? 1
-                    : b == n     ? -1
-                                 : weft_point_order (&self->rows[a], &rows[b]);
-        if (order < 0) {
-            self->spare[m++] = self->rows[a++];
-        } else if (order > 0) {
-            self->spare[m++] = rows[b++];
-            differs = true;
-        } else {
-            differs |= join (&self->spare[m++], &self->rows[a++], &rows[b++]);
-        }
-    }
-    weft_point_t *other = self->rows;
-    size_t room = self->room, before = self->n;
-    self->rows = self->spare;
-    self->room = self->spare_room;
-    self->n = m;
-    self->spare = other;
-    self->spare_room = room;
+    size_t before = self->n, missing = join_all (self, rows, fold (rows, n));
+    size_t news = self->n_news;
+    insert_news (self, missing);
     drop_oldest (self);
-    if (self->n < m && differs)
-        differs = !is_as_before (self, before);
+    if (self->n < before + missing)
+        drop_gone (self);
     if (changed)
-        *changed = differs;
+        *changed = self->n_news || (news && self->n != before);
     return 0;
 }

@@ -6,7 +6,8 @@
 //  often (CONTRACT.md, section 2). Rows are kept sorted by kind and key.
 //
 //  The packed form is what Redis keeps: columns that no row fills are left out.
-//  One thread at a time.
+//  Behind it may stand more of the same, pieces with the rows that came later,
+//  and then room for such pieces, which is zeros. One thread at a time.
 
 #ifndef WEFT_CURVE_H_INCLUDED
 #define WEFT_CURVE_H_INCLUDED
@@ -20,8 +21,14 @@ typedef struct {
     weft_point_t *rows;  //  sorted by kind and key, borrowed until a change
     size_t n;
     size_t room;
-    weft_point_t *spare;  //  the other half of a merge
-    size_t spare_room;
+    weft_point_t *news;  //  rows that are new or better by the last merge, as
+    size_t n_news;       //  they are now, sorted; borrowed until the next
+    size_t news_room;
+    weft_point_t *added;  //  rows of the pieces that the last unpack has read,
+    size_t n_added;       //  in any order, some of them beaten by others
+    size_t added_room;
+    size_t first;      //  bytes of its first piece,
+    size_t packed;     //  and of all, without the room behind
     size_t rows_most;  //  0: WEFT_CURVE_ROWS_MOST; beyond it the oldest rows go
     double days;  //  rows that are so much older than the newest go, 0: none
 } weft_curve_t;
@@ -46,14 +53,22 @@ weft_curve_find (const weft_curve_t *self, uint8_t kind, int64_t key);
 //  Appends the packed form.
 void weft_curve_pack (const weft_curve_t *self, weft_buf_t *out);
 
-//  Replaces the rows by packed ones. WEFT_EVERSION, WEFT_ETRUNCATED or
-//  WEFT_EMALFORMED on bytes that are no packed curve; it is empty then.
+//  Appends room for pieces, `n` zeros, to a packed curve that is all of `blob`.
+void weft_curve_add_room (weft_buf_t *blob, size_t n);
+
+//  Replaces the rows by packed ones, with the pieces behind them. WEFT_ETRUNCATED
+//  or WEFT_EMALFORMED on bytes that are no packed curve: it has the rows of the
+//  pieces before these then, which are `packed` bytes. WEFT_EVERSION on a layout
+//  that only a later version of this code knows, WEFT_ENOMEM: it is empty then.
 WEFT_CHECK int
 weft_curve_unpack (weft_curve_t *self, const void *data, size_t size);
 
 //  Makes every NaN of a row the same NaN, as rows are compared by their bytes:
 //  arithmetic and wires give NaNs of several kinds.
 void weft_point_clean (weft_point_t *row);
+
+//  Room for `n` rows; WEFT_ENOMEM leaves what there is.
+WEFT_CHECK int weft_point_room (weft_point_t **rows, size_t *room, size_t n);
 
 //  The order of kinds and keys: negative, 0 or positive.
 int weft_point_order (const weft_point_t *a, const weft_point_t *b);

@@ -1,14 +1,21 @@
 //  weft_curve_blob.c - a light curve as one run of bytes, and back.
 //
-//  u8 'C', u8 layout (1), u16 0, u32 rows, u32 columns (bits), then each column
+//  u8 'C', u8 layout (1, or 2 with room), u16 0, u32 rows, u32 columns (bits), then each column
 //  that is there, all of its rows, little-endian. A column in which every row
 //  has its empty value (NaN, 0) is left out, so a survey pays only for what it
 //  tells. Equal curves are equal bytes.
+//
+//  A writer who has little to add puts it behind, as a piece of the same form;
+//  rows that are in several pieces are merged. Zeros behind the last piece are
+//  room for more. A first piece with room has layout 2, so that a reader who
+//  knows no pieces does not take it for a broken one.
 
 #include "weft_curve.h"
 
 #define LAYOUT 1
+#define LAYOUT_ROOM 2
 #define HEADER 12
+#define AT_ONCE 32  //  rows
 
 typedef struct {
     uint16_t offset;
@@ -34,14 +41,21 @@ static const column_t columns[] = {
     COLUMN (known_at, 0),
 };
 
-static bool
-is_empty (const weft_point_t *row, const weft_point_t *none, size_t c)
+//  The bits of a value; the loops that call it are there for each width.
+static inline uint64_t
+bits_of (const weft_point_t *row, const column_t *column)
 {
-    const column_t *column = &columns[c];
-    const uint8_t *value = (const uint8_t *)row + column->offset;
-    const uint8_t *empty = (const uint8_t *)none + column->offset;
-    static const uint8_t zeros[8];
-    return !memcmp (value, column->empty ? empty : zeros, column->size);
+    const uint8_t *from = (const uint8_t *)row + column->offset;
+    uint64_t wide;
+    uint32_t narrow;
+    if (column->size == 1)
+        return *from;
+    if (column->size == 4) {
+        memcpy (&narrow, from, 4);
+        return narrow;
+    }
+    memcpy (&wide, from, 8);
+    return wide;
 }
 
 static uint32_t
@@ -49,12 +63,14 @@ filled_columns (const weft_curve_t *self)
 {
     weft_point_t none = weft_point_none ();
     uint32_t mask = 0;
-    for (size_t c = 0; c < WEFT_COUNT (columns); c++)
+    for (size_t c = 0; c < WEFT_COUNT (columns); c++) {
+        uint64_t empty = columns[c].empty ? bits_of (&none, &columns[c]) : 0;
         for (size_t i = 0; i < self->n; i++)
-            if (!is_empty (&self->rows[i], &none, c)) {
+            if (bits_of (&self->rows[i], &columns[c]) != empty) {
                 mask |= 1u << c;
                 break;
             }
+    }
     return mask;
 }
 
@@ -114,6 +130,16 @@ weft_curve_pack (const weft_curve_t *self, weft_buf_t *out)
     }
 }
 
+void
+weft_curve_add_room (weft_buf_t *blob, size_t n)
+{
+    uint8_t *room = n && !blob->error ? weft_buf_grow (blob, n) : NULL;
+    if (!room)
+        return;
+    memset (room, 0, n);
+    blob->data[1] = LAYOUT_ROOM;
+}
+
 static size_t
 row_width (uint32_t mask)
 {
@@ -157,71 +183,131 @@ weft_point_clean (weft_point_t *row)
     clean_narrow (&row->score);
 }
 
+//  Rows from `i` to `end` of a piece, whose columns have been read.
 static int
-make_room (weft_curve_t *self, size_t n)
+check_rows (weft_point_t *rows, size_t i, size_t end)
 {
-    if (n <= self->room)
-        return 0;
-    weft_point_t *moved = realloc (self->rows, n * sizeof (*moved));
-    if (!moved)
-        return WEFT_ENOMEM;
-    self->rows = moved;
-    self->room = n;
-    return 0;
-}
-
-static int
-check_rows (weft_curve_t *self)
-{
-    for (size_t i = 0; i < self->n; i++) {
-        weft_point_t *row = &self->rows[i];
-        weft_point_clean (row);
-        if (row->kind < WEFT_KIND_D || row->kind > WEFT_KIND_F ||
-            !__builtin_isfinite (row->mjd))
+    for (; i < end; i++) {
+        weft_point_clean (&rows[i]);
+        if (rows[i].kind < WEFT_KIND_D || rows[i].kind > WEFT_KIND_F ||
+            !__builtin_isfinite (rows[i].mjd))
             return WEFT_EMALFORMED;
-        if (i && weft_point_order (row - 1, row) >= 0)
+        if (i && weft_point_order (&rows[i - 1], &rows[i]) >= 0)
             return WEFT_EMALFORMED;
     }
     return 0;
 }
 
-static void
-read_columns (weft_curve_t *self, const uint8_t *at, uint32_t mask)
+//  A piece, taken apart.
+typedef struct {
+    size_t n;
+    uint32_t mask;
+    const uint8_t *data;  //  the first column
+    size_t size;          //  with the header
+} piece_t;
+
+static int
+open_piece (const uint8_t *bytes, size_t size, piece_t *piece)
+{
+    if (size < HEADER)
+        return WEFT_ETRUNCATED;
+    if (bytes[0] != 'C' || bytes[1] < LAYOUT)
+        return WEFT_EMALFORMED;
+    if (bytes[1] > LAYOUT_ROOM)
+        return WEFT_EVERSION;
+    piece->n = weft_get_u32 (bytes + 4);
+    piece->mask = weft_get_u32 (bytes + 8);
+    piece->data = bytes + HEADER;
+    if (piece->n > WEFT_CURVE_ROWS_MOST || piece->mask >> WEFT_COUNT (columns))
+        return WEFT_EMALFORMED;
+    piece->size = HEADER + piece->n * row_width (piece->mask);
+    return size < piece->size ? WEFT_ETRUNCATED : 0;
+}
+
+//  Some rows at a time, which the processor has at hand while their columns are
+//  written one after the other.
+static int
+read_rows (const piece_t *piece, weft_point_t *rows)
 {
     weft_point_t none = weft_point_none ();
+    int rc = 0;
     none.band = 0;  //  a column that was left out is 0
-    for (size_t i = 0; i < self->n; i++)
-        self->rows[i] = none;
-    for (size_t c = 0; c < WEFT_COUNT (columns); c++) {
-        if (!(mask >> c & 1))
-            continue;
-        get_column (self->rows, at, self->n, c);
-        at += self->n * columns[c].size;
+    for (size_t i = 0; !rc && i < piece->n; i += AT_ONCE) {
+        size_t n = WEFT_MIN (piece->n - i, (size_t)AT_ONCE);
+        const uint8_t *column = piece->data;
+        for (size_t k = 0; k < n; k++)
+            memcpy (&rows[i + k], &none, sizeof (none));
+        for (size_t c = 0; c < WEFT_COUNT (columns); c++) {
+            if (!(piece->mask >> c & 1))
+                continue;
+            get_column (rows + i, column + i * columns[c].size, n, c);
+            column += piece->n * columns[c].size;
+        }
+        rc = check_rows (rows, i, i + n);
     }
+    return rc;
+}
+
+static bool
+is_room (const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
+//  The rows of the pieces behind the first, up to one that cannot be read.
+static int
+read_more (weft_curve_t *self, const uint8_t *bytes, size_t size)
+{
+    piece_t piece;
+    while (self->packed < size && bytes[self->packed]) {
+        int rc = open_piece (bytes + self->packed, size - self->packed, &piece);
+        if (!rc && self->n_added + piece.n > WEFT_CURVE_ROWS_MOST)
+            rc = WEFT_EMALFORMED;
+        if (!rc)
+            rc = weft_point_room (&self->added, &self->added_room,
+                                  self->n_added + piece.n);
+        if (!rc)
+            rc = read_rows (&piece, self->added + self->n_added);
+        if (rc)
+            return rc;
+        self->n_added += piece.n;
+        self->packed += piece.size;
+    }
+    return is_room (bytes + self->packed, size - self->packed)
+               ? 0
+               : WEFT_ETRUNCATED;
+}
+
+//  They are merged as one more packet, also those before one that is broken.
+static int
+read_all (weft_curve_t *self, const uint8_t *bytes, size_t size)
+{
+    piece_t piece;
+    int rc = open_piece (bytes, size, &piece);
+    if (!rc)
+        rc = weft_point_room (&self->rows, &self->room, piece.n);
+    if (!rc)
+        rc = read_rows (&piece, self->rows);
+    if (rc)
+        return rc;
+    self->n = piece.n;
+    self->first = self->packed = piece.size;
+    rc = read_more (self, bytes, size);
+    int merged = self->n_added
+                     ? weft_curve_merge (self, self->added, self->n_added, NULL)
+                     : 0;
+    return merged ? merged : rc;
 }
 
 int
 weft_curve_unpack (weft_curve_t *self, const void *data, size_t size)
 {
-    const uint8_t *bytes = data;
-    self->n = 0;
-    if (size < HEADER)
-        return WEFT_ETRUNCATED;
-    if (bytes[0] != 'C' || bytes[1] != LAYOUT)
-        return WEFT_EVERSION;
-    uint32_t n = weft_get_u32 (bytes + 4);
-    uint32_t mask = weft_get_u32 (bytes + 8);
-    if (n > WEFT_CURVE_ROWS_MOST || mask >> WEFT_COUNT (columns))
-        return WEFT_EMALFORMED;
-    if (size - HEADER != n * row_width (mask))
-        return WEFT_ETRUNCATED;
-    int rc = make_room (self, n);
-    if (rc)
-        return rc;
-    self->n = n;
-    read_columns (self, bytes + HEADER, mask);
-    rc = check_rows (self);
-    if (rc)
-        self->n = 0;
+    self->n = self->n_added = self->first = self->packed = 0;
+    int rc = read_all (self, data, size);
+    if (rc == WEFT_EVERSION || rc == WEFT_ENOMEM)
+        self->n = self->n_added = self->first = self->packed = 0;
     return rc;
 }

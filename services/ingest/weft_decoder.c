@@ -107,7 +107,7 @@ weft_decoder_open (weft_decoder_t *self, const void *data, size_t size)
     self->index = 0;
     self->left = self->lost = 0;
     self->at = 0;
-    *self->why = 0;
+    *self->why = *self->named = 0;
     if (weft_avro_container_is (data, size))
         open_container (self);
     else if (size > 5 && !*self->data)
@@ -119,6 +119,15 @@ weft_decoder_open (weft_decoder_t *self, const void *data, size_t size)
                 "neither an Avro container (Obj 01) nor a Confluent-framed "
                 "message (00, schema id); the schema of a bare datum is not "
                 "guessed");
+}
+
+void
+weft_decoder_close (weft_decoder_t *self)
+{
+    self->state = STATE_DONE;
+    self->entry = NULL;
+    self->data = NULL;
+    self->size = 0;
 }
 
 //  Is there nothing before and behind the item that is being answered?
@@ -136,7 +145,8 @@ answer (weft_decoder_t *self, weft_decoded_t *item, int rc, const char *why)
 {
     *item = (weft_decoded_t){ .rc = rc,
                               .why = rc ? why : "",
-                              .schema = self->entry ? self->entry->name : "",
+                              .schema =
+                                  self->entry ? self->entry->name : self->named,
                               .normal = rc ? NULL : self->normal,
                               .index = self->index,
                               .alone = is_alone (self) };

@@ -23,7 +23,8 @@ typedef struct weft_decoder weft_decoder_t;
 typedef struct {
     int rc;                 //  0, why it was refused, or WEFT_EAGAIN
     const char *why;        //  reason, "" if it was decoded
-    const char *schema;     //  full name of the writer's schema, or ""
+    const char *schema;     //  full name of the writer's schema, "id:N" of a
+                            //  framed one that is not known, or ""
     weft_normal_t *normal;  //  the alert if rc is 0
     uint32_t index;         //  number in the message, from 0
     bool alone;             //  it is the only item of its message
@@ -46,6 +47,9 @@ void weft_decoder_map (weft_decoder_t *self, const weft_mappings_t *mappings);
 
 //  Begins with a message. Borrows the bytes until the next open.
 void weft_decoder_open (weft_decoder_t *self, const void *data, size_t size);
+
+//  The message's bytes go.
+void weft_decoder_close (weft_decoder_t *self);
 
 //  The next item: true, and `item` borrows until the next call or open; false
 //  if the message has no more. An item with WEFT_EAGAIN waits for its schema,

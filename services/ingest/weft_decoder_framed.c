@@ -184,6 +184,7 @@ weft_decoder_framed (weft_decoder_t *self)
                   self->data[4];
     candidates_t candidates = { .n = 0 };
     bool found;
+    snprintf (self->named, sizeof (self->named), "id:%u", id);
     if (!self->registry && !self->client) {
         snprintf (self->why, sizeof (self->why),
                   "a Confluent-framed message with schema id %u: say where "

@@ -29,6 +29,7 @@ struct weft_decoder {
     uint32_t index;  //  of the next item
     int rc;          //  STATE_REFUSED: why
     char why[WEFT_AVRO_WHY];
+    char named[16];  //  framed: id:N, for a schema that is not known
 };
 
 //  Decodes the framed message (weft_decoder_framed.c). WEFT_EAGAIN: its schema

@@ -1,11 +1,13 @@
 //  weft_ingest.c - opens everything that ingest works with, and closes it.
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "weft_ingest_parts.h"
 
 #include "weft_log.h"
 #include "weft_time.h"
+#include "weft_written.h"
 
 #define PROGRESS_MS 5000
 
@@ -66,6 +68,19 @@ name_member (const weft_ingest_options_t *options, char *host, size_t room)
     return gethostname (host, room - 1) ? "" : host;
 }
 
+//  Would Redis still know what was booked, if it died now?
+static int
+kept (void *arg, int64_t most_ms)
+{
+    const ingest_t *self = arg;
+    int64_t until = weft_time_ms () + most_ms;
+    int rc = weft_redis_written (self->bulk, most_ms);
+    most_ms = WEFT_MAX (0, until - weft_time_ms ());
+    if (rc == 0 && self->bulk != self->redis)
+        rc = weft_redis_written (self->redis, most_ms);
+    return rc;
+}
+
 static int
 open_kafka (ingest_t *self, char why[WEFT_INPUT_WHY])
 {
@@ -81,6 +96,7 @@ open_kafka (ingest_t *self, char why[WEFT_INPUT_WHY])
         .sasl = o->sasl,
         .user = o->user,
         .password_file = o->password_file,
+        .token_file = o->token_file,
         .ca_file = o->ca_file,
         .prefetch_mb = o->prefetch_mb,
         .backlog_from = o->backlog_from,
@@ -89,6 +105,8 @@ open_kafka (ingest_t *self, char why[WEFT_INPUT_WHY])
         .discover_s = o->discover_s,
         .properties = o->kafka,
         .secret_files = o->kafka_files,
+        .kept = kept,
+        .kept_arg = self,
     };
     if (o->inputs.n) {
         snprintf (why, WEFT_INPUT_WHY,
@@ -163,7 +181,9 @@ open_hand (ingest_t *self, const char *data_dir)
     self->hand = weft_hand_new (path, self->input->identity (self->input));
     if (self->hand)
         return 0;
-    weft_log (WEFT_ERROR, "INGEST-HAND-BAD", "%s cannot be written", path);
+    weft_log (WEFT_ERROR, "INGEST-HAND-BAD",
+              "%s cannot be written: %s; is service.data_dir there, and ours?",
+              path, strerror (errno));
     return WEFT_ECONFIG;
 }
 
@@ -239,6 +259,8 @@ weft_ingest_open (void **self_p, const weft_stage_env_t *env)
         return 0;
     int rc = read_share (self);
     if (!rc)
+        rc = weft_ingest_read_pauses (self);
+    if (!rc)
         rc = open_redis (self, env);
     if (!rc)
         rc = open_input (self);
@@ -275,6 +297,7 @@ weft_ingest_close (void **self_p)
         weft_taken_fini (&self->slots[i].taken);
         weft_alert_unref (&self->slots[i].alert);
     }
+    weft_taken_fini (&self->trial);
     weft_ingest_close_store (self);
     weft_buf_fini (&self->buf);
     weft_view_destroy (&self->view);
@@ -284,11 +307,6 @@ weft_ingest_close (void **self_p)
     weft_objects_destroy (&self->losers);
     free (self->claims);
     weft_replay_destroy (&self->replay);
-    if (self->batch)
-        weft_batch_destroy (&self->batch);
-    if (self->bulk != self->redis)
-        weft_redis_destroy (&self->bulk);
-    weft_redis_destroy (&self->redis);
     if (self->reader)
         weft_reader_destroy (&self->reader);
     weft_hand_destroy (&self->hand);
@@ -297,7 +315,13 @@ weft_ingest_close (void **self_p)
     weft_schema_client_destroy (&self->client);
     weft_mappings_destroy (&self->mappings);
     weft_input_destroy (&self->input);
+    //  Its last commit asks Redis.
     weft_kafka_destroy (&self->kafka);
+    if (self->batch)
+        weft_batch_destroy (&self->batch);
+    if (self->bulk != self->redis)
+        weft_redis_destroy (&self->bulk);
+    weft_redis_destroy (&self->redis);
     free (self->bookings);
     free (self);
     *self_p = NULL;
@@ -330,6 +354,7 @@ weft_ingest_beat (void *arg, int64_t now_ms)
         self->stream_error = beat_stream (self, now_ms);
     weft_ingest_turn_registry (self, now_ms);
     weft_ingest_renew_mappings (self, now_ms);
+    weft_ingest_try_aside (self, now_ms);
     if (now_ms - self->progress_ms < PROGRESS_MS ||
         !memcmp (now, last, sizeof (*now)))
         return;
@@ -366,7 +391,13 @@ weft_ingest_ready (void *arg, char *why, size_t room)
                   weft_redis_why (self->redis),
                   self->bulk != self->redis ? "; cluster: " : "",
                   self->bulk != self->redis ? weft_redis_why (self->bulk) : "");
-    else
-        return weft_ingest_ready_store (self, why, room);
+    else if (!weft_ingest_ready_store (self, why, room))
+        return false;
+    else {
+        //  Other partitions flow on, so it is ready; but it says so.
+        if (self->n_held)
+            snprintf (why, room, "%s", self->held_why);
+        return true;
+    }
     return false;
 }

@@ -25,7 +25,7 @@ typedef struct {
     double rate;                //  alerts a second, 0 = as fast as they settle
     bool nonpublic;             //  keep rows of other programmes
     bool stay;                  //  run on when everything is read
-    bool pause_on_schema;       //  stop at a schema that is refused too often
+    char *pause_on_schema;      //  "true", "false", "" = Kafka only
     double forced_days, limit_days;
     int64_t rows_most;
     int64_t history_rows;  //  of one object in Redis
@@ -42,7 +42,8 @@ typedef struct {
     char *brokers;
     weft_texts_t topics;
     char *group, *member, *start;
-    char *security, *sasl, *user, *password_file, *ca_file;
+    char *security, *sasl, *user, *password_file, *token_file;
+    char *ca_file;
     int64_t prefetch_mb, rebalance_ms, discover_s, backlog_from;
     double backlog_share;
     weft_texts_t kafka, kafka_files;

@@ -34,11 +34,12 @@ const weft_option_t weft_ingest_options[] = {
     WEFT_OPT_BOOL (
         O, nonpublic, "false", "keep rows of programmes that are not public"),
     WEFT_OPT_BOOL (O, stay, "false", "run on when everything is read"),
-    WEFT_OPT_BOOL (O,
+    WEFT_OPT_TEXT (O,
                    pause_on_schema,
-                   "false",
-                   "stop at a schema that is refused too often, with nothing "
-                   "more dead-lettered"),
+                   "",
+                   "true, false; empty: true for Kafka. Stop at a schema that "
+                   "is refused too often, with nothing more dead-lettered: of "
+                   "Kafka that partition, else the input"),
     WEFT_OPT_REAL (O,
                    forced_days,
                    "400",
@@ -154,6 +155,11 @@ const weft_option_t weft_ingest_options[] = {
                    "PLAIN"),
     WEFT_OPT_TEXT (O, user, "", "SASL user"),
     WEFT_OPT_TEXT (O, password_file, "", "file with the SASL password"),
+    WEFT_OPT_TEXT (O,
+                   token_file,
+                   "",
+                   "file with the token for OAUTHBEARER, read anew before it "
+                   "expires"),
     WEFT_OPT_TEXT (O, ca_file, "", "certificates that brokers are checked by"),
     WEFT_OPT_INT (O,
                   prefetch_mb,

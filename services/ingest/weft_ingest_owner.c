@@ -46,7 +46,7 @@ static bool
 may_move (const slot_t *slot)
 {
     const weft_alert_v1_t *alert = &slot->taken.normal.alert;
-    return slot->fate == SLOT_ALERT && alert->okind != 2 &&
+    return weft_ingest_joins (slot) && alert->okind != 2 &&
            alert->survey.n == 4 && !memcmp (alert->survey.p, "lsst", 4);
 }
 

@@ -54,6 +54,14 @@ typedef struct {
     int64_t version;  //  by this one
 } claim_t;
 
+//  A message that an operator has given up: it is not put aside again.
+enum { WEFT_INGEST_PARDONS = 16 };
+typedef struct {
+    char topic[WEFT_LEDGER_SOURCE_MOST];
+    int32_t partition;
+    int64_t offset;
+} pardon_t;
+
 //  How far the batch has come: each step may be done again.
 typedef enum { STEP_READ, STEP_ASK, STEP_STORE, STEP_BUILD, STEP_END } step_t;
 
@@ -106,17 +114,28 @@ typedef struct {
     bool exact;
     bool exhausted;      //  the input has no more
     bool idle;           //  the stream has none now
-    bool paused;         //  by a schema
-    int64_t refused_ms;  //  when it was last said that one is refused
-    int error;           //  of the last pull, for ready
-    int stream_error;    //  of the stream: it can never go on
+    bool pauses;         //  at a schema that is refused too often
+    bool paused;         //  by one: files, as a whole
+    weft_taken_t trial;  //  of a message that was put aside
+    int64_t trial_ms;
+    int64_t renewed_ms;  //  when Redis had all convictions of ours last
+    uint64_t renewed_generation;            //  and by which connection
+    bool convict_due;                       //  it lacks one
+    pardon_t pardons[WEFT_INGEST_PARDONS];  //  a ring
+    size_t n_pardons;                       //  so far
+    size_t n_held, n_waits;  //  put aside; of these, for a schema to come
+    char held_why[256];      //  the first of them
+    int64_t refused_ms;      //  when it was last said that one is refused
+    int error;               //  of the last pull, for ready
+    int stream_error;        //  of the stream: it can never go on
     slot_t slots[WEFT_INGEST_BATCH];
     size_t n_slots;
     step_t step;
     weft_booking_t *bookings;  //  scratch of settle
     size_t room_bookings;
     int64_t start_ms, replay_ms, place_ms, progress_ms;
-    double due;  //  alerts that the pace allowed so far
+    bool place_stays;  //  what was booked after it may be gone
+    double due;        //  alerts that the pace allowed so far
     counts_t counts, last_counts;
     weft_metric_t *cluster[WEFT_INGEST_CLUSTER];  //  NULL without one
     weft_metric_t *paused_gauge;
@@ -134,6 +153,10 @@ void weft_ingest_beat_cluster (ingest_t *self);
 int weft_ingest_pull (void *self, weft_intake_t *intake, size_t room);
 int weft_ingest_settle (void *self, const weft_settled_t *settled, size_t n);
 
+//  What cannot be decoded now may have been when it was read before: then it
+//  stays in that night's account.
+WEFT_CHECK int weft_ingest_find_nights (ingest_t *self);
+
 //  Turns a slot with rc 0 into an alert (weft_ingest_build.c). Errors of the
 //  class reject are reasons for a dead letter, in taken->why.
 int weft_ingest_build (ingest_t *self, slot_t *slot);
@@ -145,6 +168,9 @@ weft_ingest_end (ingest_t *self, const weft_position_t *at, int64_t offset);
 
 //  Where the packet of a slot is. Borrows from the slot.
 void weft_ingest_raw_ref (const slot_t *slot, weft_raw_ref_v1_t *ref);
+
+//  weft_ingest_pull.c: do the rows of this one go into its object's history?
+bool weft_ingest_joins (const slot_t *slot);
 
 //  Claims the batch's new sources for their objects, and does what follows from
 //  that. Then: the tombstones of those that are lost by `slot`, written to `rows`
@@ -168,13 +194,22 @@ void weft_ingest_turn_registry (ingest_t *self, int64_t now_ms);
 int weft_ingest_open_mappings (ingest_t *self);
 void weft_ingest_renew_mappings (ingest_t *self, int64_t now_ms);
 
-//  A position was read: is its schema refused too often?
-void weft_ingest_watch_schema (ingest_t *self,
+//  A position was read: is its schema refused too often? True: of a stream,
+//  its message was put aside and its partition stands still; it is not taken.
+bool weft_ingest_watch_schema (ingest_t *self,
                                const weft_taken_t *taken,
                                int64_t now_ms);
 
-//  The input stands still for a schema that is on its way; or goes on ("").
-void weft_ingest_wait_schema (ingest_t *self, const char *why);
+//  Partitions that stand still for a schema (weft_ingest_pause.c).
+bool weft_ingest_put_aside (ingest_t *self, const weft_taken_t *taken);
+bool weft_ingest_pause (ingest_t *self, const weft_taken_t *taken, bool often);
+void weft_ingest_try_aside (ingest_t *self, int64_t now_ms);
+int weft_ingest_read_pauses (ingest_t *self);
+
+//  The input stands still for the schema of what was read, which is on its way;
+//  or goes on (NULL). True: of a stream that has lasted, so the message was put
+//  aside, and its partition stands still alone.
+bool weft_ingest_wait_schema (ingest_t *self, const weft_taken_t *taken);
 
 //  Keeps the low mark where a restart finds it, and reads it there.
 void weft_ingest_save_place (ingest_t *self, int64_t now_ms);

@@ -11,8 +11,8 @@
 #define SCHEMA_MS 20     //  between looks for a schema that is on its way
 #define WAIT_MS 200      //  between looks at an input that is at its end
 #define REBALANCE_MS 20  //  between looks while partitions go away
+#define HELD_MS 5        //  between looks at a backlog that is held back
 #define REPLAY_MS 1000   //  between looks at what was put back
-#define UNKNOWN_NIGHT 0  //  the ledger's night of what cannot be decoded
 
 static void
 fill_booking (ingest_t *self, slot_t *slot)
@@ -24,7 +24,7 @@ fill_booking (ingest_t *self, slot_t *slot)
         .topic = weft_str (taken->topic ? taken->topic : self->topic),
         .partition = taken->topic ? taken->partition : self->share,
         .offset = taken->offset,
-        .night = taken->rc ? UNKNOWN_NIGHT : alert->night,
+        .night = taken->rc ? WEFT_LEDGER_NO_NIGHT : alert->night,
         .alert_id = taken->rc ? 0 : alert->alert_id,
         .has_id = !taken->rc,
     };
@@ -66,21 +66,23 @@ read_slot (ingest_t *self)
     slot_t *slot = &self->slots[self->n_slots];
     clear_slot (slot);
     int64_t start = weft_time_ns ();
-    slot->taken.rc = 0;
+    slot->taken.waits = false;
     int rc = weft_reader_next (self->reader, &slot->taken);
-    bool waits = rc == WEFT_EAGAIN && slot->taken.rc == WEFT_EAGAIN;
-    weft_ingest_wait_schema (self, waits ? slot->taken.why : "");
+    bool waits = rc == WEFT_EAGAIN && slot->taken.waits;
+    if (weft_ingest_wait_schema (self, waits ? &slot->taken : NULL))
+        return 1;
     if (rc != 1)
         return rc;
     weft_metric_observe (self->decode_us,
                          (double)(weft_time_ns () - start) / 1000);
+    if (weft_ingest_watch_schema (self, &slot->taken, start / 1000000))
+        return 1;
     fill_booking (self, slot);
     rc = weft_ingest_mark (self, &slot->taken);
     if (rc)
         return rc;
     self->counts.read++;
     weft_metric_add (self->read_total, 1);
-    weft_ingest_watch_schema (self, &slot->taken, start / 1000000);
     self->n_slots++;
     if (weft_ingest_keep (self, slot))
         self->unkept = slot;
@@ -169,6 +171,9 @@ ask (ingest_t *self)
 {
     weft_booking_t bookings[WEFT_INGEST_BATCH];
     size_t first;
+    int found = weft_ingest_find_nights (self);
+    if (found)
+        return found;
     weft_batch_clear (self->batch);
     weft_objects_clear (self->objects);
     for (size_t i = 0; i < self->n_slots; i++) {
@@ -194,6 +199,7 @@ ask (ingest_t *self)
         slot_t *slot = &self->slots[i];
         if (slot->replay)
             continue;
+        slot->booking.booked = bookings[i].booked;
         slot->fate = bookings[i].booked != WEFT_BOOKED_NONE ? SLOT_DONE
                      : slot->taken.rc                       ? SLOT_DEAD
                      : bookings[i].seen                     ? SLOT_DUPLICATE
@@ -212,13 +218,23 @@ drop_nonpublic (weft_normal_t *normal, weft_point_t *rows, size_t *n)
             rows[(*n)++] = normal->rows[i];
 }
 
+//  Also of what is settled already: the history may be with another master than
+//  the ledger, and have died with it. What is there changes nothing.
+bool
+weft_ingest_joins (const slot_t *slot)
+{
+    return slot->fate == SLOT_ALERT ||
+           (slot->fate == SLOT_DONE && !slot->taken.rc &&
+            slot->booking.booked == WEFT_BOOKED_SETTLED);
+}
+
 static int
 merge (ingest_t *self)
 {
     for (size_t i = 0; i < self->n_slots; i++) {
         slot_t *slot = &self->slots[i];
         weft_normal_t *normal = &slot->taken.normal;
-        if (slot->fate != SLOT_ALERT)
+        if (!weft_ingest_joins (slot))
             continue;
         //  Merged from a copy: the rows are needed again if this is repeated.
         size_t lost = weft_ingest_lost (self, slot, NULL);
@@ -299,7 +315,10 @@ bury (ingest_t *self, slot_t *slot)
         .path = weft_str (taken->path),
         .night = slot->booking.night,
         .item = taken->item,
-        .schema = weft_str (taken->schema),
+        //  Letters of unknown ids, of which there may be any number, share
+        //  their room for bytes.
+        .schema =
+            weft_str (strncmp (taken->schema, "id:", 3) ? taken->schema : ""),
         .packet = taken->sample,
         .size = taken->sample_size,
         .raw_ref = taken->size ? &raw : NULL,
@@ -433,7 +452,9 @@ wait_ms (const ingest_t *self)
         return self->input->wait_ms (self->input);
     if (self->idle)
         //  The stream's descriptor wakes the loop before.
-        return weft_kafka_rebalancing (self->kafka) ? REBALANCE_MS : WAIT_MS;
+        return weft_kafka_rebalancing (self->kafka)  ? REBALANCE_MS
+               : weft_kafka_holds_back (self->kafka) ? HELD_MS
+                                                     : WAIT_MS;
     if (self->paused)
         return WAIT_MS;
     if (weft_watermark_open (self->mark) >= WEFT_INGEST_OPEN_MOST)

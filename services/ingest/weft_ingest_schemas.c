@@ -1,5 +1,6 @@
 //  weft_ingest_schemas.c - the schema registry and the mappings beside the loop,
-//  waiting for a schema, and stopping at one.
+//  waiting for a schema, and noticing one that is refused too often (what a
+//  stream does then is weft_ingest_pause.c).
 //
 //  While the schema of the next packet is on its way nothing more is read: the
 //  source is the queue. That is said, and so is its end.
@@ -58,28 +59,42 @@ weft_ingest_turn_registry (ingest_t *self, int64_t now_ms)
     weft_metric_set (self->schema_conflicts, stats.conflicts);
 }
 
-void
-weft_ingest_wait_schema (ingest_t *self, const char *why)
+static void
+end_wait (ingest_t *self)
+{
+    if (self->waits_ms < 0 && *self->waits)
+        weft_log (WEFT_INFO, "INGEST-SCHEMA-CAME",
+                  "the input goes on; it stood still as it %s", self->waits);
+    *self->waits = 0;
+    self->waits_ms = 0;
+}
+
+bool
+weft_ingest_wait_schema (ingest_t *self, const weft_taken_t *taken)
 {
     int64_t now_ms = weft_time_ms ();
     bool said = self->waits_ms < 0;
-    if (!*why) {
-        if (said && *self->waits)
-            weft_log (WEFT_INFO, "INGEST-SCHEMA-CAME",
-                      "the input goes on; it stood still as it %s",
-                      self->waits);
-        *self->waits = 0;
-        self->waits_ms = 0;
-        return;
+    if (!taken) {
+        end_wait (self);
+        return false;
     }
-    snprintf (self->waits, sizeof (self->waits), "%s", why);
+    snprintf (self->waits, sizeof (self->waits), "%s", taken->why);
     if (!self->waits_ms)
         self->waits_ms = now_ms;
-    if (said || now_ms - self->waits_ms < SAY_MS)
-        return;
+    bool lasts = !said && now_ms - self->waits_ms >= SAY_MS;
+    //  Where one waits the next need not find out how long.
+    if (self->kafka && self->pauses && (lasts || self->n_waits) &&
+        weft_ingest_put_aside (self, taken)) {
+        *self->waits = 0;
+        self->waits_ms = 0;
+        return true;
+    }
+    if (!lasts)
+        return false;
     weft_log (WEFT_ERROR, "INGEST-SCHEMA-WAITED",
-              "the input stands still, nothing is lost: it %s", why);
+              "the input stands still, nothing is lost: it %s", taken->why);
     self->waits_ms = -1;
+    return false;
 }
 
 int
@@ -104,7 +119,8 @@ void
 weft_ingest_renew_mappings (ingest_t *self, int64_t now_ms)
 {
     char why[WEFT_AVRO_WHY];
-    weft_metric_set (self->paused_gauge, self->paused);
+    weft_metric_set (self->paused_gauge,
+                     self->paused ? 1 : (double)self->n_held);
     if (!self->mappings || now_ms - self->mappings_ms < LOOK_MS)
         return;
     self->mappings_ms = now_ms;
@@ -122,23 +138,19 @@ weft_ingest_renew_mappings (ingest_t *self, int64_t now_ms)
     memset (&self->refusals, 0, sizeof (self->refusals));
     self->refused_ms = 0;
     self->paused = false;
+    self->trial_ms = 0;
 }
 
-void
-weft_ingest_watch_schema (ingest_t *self,
-                          const weft_taken_t *taken,
-                          int64_t now_ms)
+//  Files, or a stream that is told not to stop: said, and perhaps the end.
+static void
+say_refused (ingest_t *self, const weft_taken_t *taken, int64_t now_ms)
 {
-    bool schema = taken->rc == WEFT_ESCHEMA;
-    if (!weft_refusals_count (&self->refusals, schema ? taken->schema : NULL,
-                              taken->size, now_ms) ||
-        self->paused)
-        return;
     //  Without a pause it is said once a minute, not for every packet.
-    if (self->refused_ms && now_ms - self->refused_ms < MINUTE_MS)
+    if (self->paused ||
+        (self->refused_ms && now_ms - self->refused_ms < MINUTE_MS))
         return;
     self->refused_ms = now_ms;
-    self->paused = self->options->pause_on_schema;
+    self->paused = self->pauses && !self->kafka;
     weft_log (WEFT_ERROR,
               self->paused ? "INGEST-SCHEMA-PAUSED" : "INGEST-SCHEMA-REFUSED",
               "schema '%s' is refused too often, last at %s: %s%s%s",
@@ -149,4 +161,20 @@ weft_ingest_watch_schema (ingest_t *self,
               !self->paused    ? ""
               : self->mappings ? " in the folder of options.mappings"
                                : " (options.mappings), or a restart");
+}
+
+bool
+weft_ingest_watch_schema (ingest_t *self,
+                          const weft_taken_t *taken,
+                          int64_t now_ms)
+{
+    bool refused = taken->rc == WEFT_ESCHEMA;
+    bool often = weft_refusals_count (
+        &self->refusals, refused ? taken->schema : NULL, taken->size, now_ms);
+    if (refused && self->kafka && self->pauses &&
+        weft_ingest_pause (self, taken, often))
+        return true;
+    if (often)
+        say_refused (self, taken, now_ms);
+    return false;
 }

@@ -3,6 +3,7 @@
 #include "weft_ingest_parts.h"
 
 #include "weft_log.h"
+#include "weft_written.h"
 
 #define PLACE_MS 500  //  the low mark is written at most that often
 
@@ -138,6 +139,21 @@ weft_ingest_settle (void *arg, const weft_settled_t *settled, size_t n)
     return 0;
 }
 
+int
+weft_ingest_find_nights (ingest_t *self)
+{
+    weft_booking_t bookings[WEFT_INGEST_BATCH];
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < self->n_slots; i++)
+        if (self->slots[i].taken.rc && !self->slots[i].replay)
+            bookings[n++] = self->slots[i].booking;
+    int rc = n ? weft_ledger_find (self->batch, bookings, n) : 0;
+    for (size_t i = 0; !rc && n && i < self->n_slots; i++)
+        if (self->slots[i].taken.rc && !self->slots[i].replay)
+            self->slots[i].booking.night = bookings[at++].night;
+    return rc;
+}
+
 static void
 name_place (const ingest_t *self, char *key, size_t room)
 {
@@ -153,10 +169,22 @@ weft_ingest_save_place (ingest_t *self, int64_t now_ms)
     weft_place_t place;
     int64_t offset;
     char key[160];
-    if (self->kafka || now_ms - self->place_ms < PLACE_MS || self->error ||
+    if (self->kafka || self->place_stays ||
+        now_ms - self->place_ms < PLACE_MS || self->error ||
         !weft_watermark_low (self->mark, &offset, &place))
         return;
     self->place_ms = now_ms;
+    //  Elsewhere than the bookings, it could survive them.
+    int rc = weft_redis_written (self->bulk, 0);
+    if (rc == WEFT_EAGAIN) {
+        self->place_stays = true;
+        weft_log (WEFT_WARN, "INGEST-PLACE-STAYS",
+                  "a master of Redis was replaced that may have taken bookings "
+                  "along: start it again, and what follows the saved place is "
+                  "read again");
+    }
+    if (rc)
+        return;
     name_place (self, key, sizeof (key));
     weft_batch_clear (self->batch);
     weft_batch_begin (self->batch, 3);

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#define SECRET_MOST 65536  //  bytes of a file
-
 int
 weft_kafka_set (rd_kafka_conf_t *conf,
                 const char *name,
@@ -19,23 +17,34 @@ weft_kafka_set (rd_kafka_conf_t *conf,
 }
 
 int
-weft_kafka_set_from_file (rd_kafka_conf_t *conf,
-                          const char *name,
-                          const char *path,
-                          char why[WEFT_INPUT_WHY])
+weft_kafka_read_secret (const char *path,
+                        char text[WEFT_SECRET_MOST],
+                        char why[WEFT_INPUT_WHY])
 {
-    static _Thread_local char text[SECRET_MOST];
     FILE *file = fopen (path, "re");
     if (!file) {
         snprintf (why, WEFT_INPUT_WHY, "%.300s: %s", path, strerror (errno));
         return WEFT_ECONFIG;
     }
-    size_t n = fread (text, 1, sizeof (text) - 1, file);
+    size_t n = fread (text, 1, WEFT_SECRET_MOST - 1, file);
     fclose (file);
     while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;
     text[n] = 0;
-    int rc = weft_kafka_set (conf, name, text, why);
+    return 0;
+}
+
+int
+weft_kafka_set_from_file (rd_kafka_conf_t *conf,
+                          const char *name,
+                          const char *path,
+                          char why[WEFT_INPUT_WHY])
+{
+    char text[WEFT_SECRET_MOST];
+    int rc = weft_kafka_read_secret (path, text, why);
+    if (rc)
+        return rc;
+    rc = weft_kafka_set (conf, name, text, why);
     memset (text, 0, sizeof (text));
     return rc;
 }

@@ -10,6 +10,8 @@
 
 #include "weft_input.h"
 
+#define WEFT_SECRET_MOST 65536  //  bytes of a file, with its end
+
 WEFT_CHECK int weft_kafka_set (rd_kafka_conf_t *conf,
                                const char *name,
                                const char *value,
@@ -21,5 +23,10 @@ WEFT_CHECK int weft_kafka_set_from_file (rd_kafka_conf_t *conf,
                                          const char *name,
                                          const char *path,
                                          char why[WEFT_INPUT_WHY]);
+
+//  Such a file's text alone.
+WEFT_CHECK int weft_kafka_read_secret (const char *path,
+                                       char text[WEFT_SECRET_MOST],
+                                       char why[WEFT_INPUT_WHY]);
 
 #endif

@@ -68,7 +68,8 @@ set_security (setter_t *self, const weft_kafka_config_t *config)
         set_given (self, "security", "security.protocol", config->security);
     if (!rc)
         rc = set_given (self, "sasl", "sasl.mechanisms", config->sasl);
-    if (!rc)
+    //  With a token of ours the user is only who we say that we are.
+    if (!rc && !*config->token_file)
         rc = set_given (self, "user", "sasl.username", config->user);
     if (!rc && *config->password_file)
         rc = set_from_file (self, "password_file", "sasl.password",
@@ -195,5 +196,8 @@ weft_kafka_configure (weft_kafka_t *kafka,
     rd_kafka_conf_set_rebalance_cb (self.conf, weft_kafka_rebalance);
     rd_kafka_conf_set_error_cb (self.conf, weft_kafka_error);
     rd_kafka_conf_set_log_cb (self.conf, weft_kafka_log);
+    if (*config->token_file)
+        rd_kafka_conf_set_oauthbearer_token_refresh_cb (self.conf,
+                                                        weft_kafka_token);
     return self.conf;
 }

@@ -8,15 +8,17 @@
 #include "weft_time.h"
 
 #define DESTROY_MS 2000  //  that librdkafka may take to end after that
+#define STORE_MS 1500    //  that what is settled may take to be safe
 #define CLOSE_MS 3000    //  most that leaving the group may take
 
 //  Leaves the group; the callback lets the partitions go at once.
 void
 weft_kafka_leave (weft_kafka_t *self)
 {
-    int64_t until = weft_time_ms () + CLOSE_MS;
     self->closing = true;
-    weft_kafka_store (self);
+    weft_kafka_store (self, STORE_MS);
+    //  From here: the store may have used all of its own time.
+    int64_t until = weft_time_ms () + CLOSE_MS;
     //  A rebalance that waits for our word gets it.
     if (self->revoking || (self->given && self->search_at != INT64_MAX))
         (void)rd_kafka_assign (self->rk, NULL);
@@ -56,8 +58,8 @@ weft_kafka_end_library (rd_kafka_t *rk)
     if (!ending)
         return;
     ending->rk = rk;
-    if (rd_kafka_consumer_closed (rk) &&
-        !pthread_create (&thread, NULL, destroy, ending)) {
+    bool closed = rd_kafka_consumer_closed (rk);
+    if (closed && !pthread_create (&thread, NULL, destroy, ending)) {
         int64_t until = weft_time_ms () + DESTROY_MS;
         while (weft_time_ms () < until && !atomic_load (&ending->ended))
             usleep (2000);
@@ -71,5 +73,7 @@ weft_kafka_end_library (rd_kafka_t *rk)
         free (ending);
     }
     weft_log (WEFT_WARN, "KAFKA-LEFT",
-              "librdkafka does not end; what is settled is committed");
+              "librdkafka does not end; what is settled %s",
+              closed ? "is committed"
+                     : "may not be committed: it would be read again");
 }

@@ -12,6 +12,9 @@
 #include "weft_time.h"
 
 #define SEARCH_AGAIN_MS 1000
+#define STORE_MS 250    //  between looks whether what is settled is safe
+#define LET_GO_MS 500   //  that a rebalance waits for that
+#define WAITS_MS 10000  //  that are worth a line
 #define PART_MOST 65536
 
 static weft_part_t *
@@ -42,6 +45,7 @@ add_part (weft_kafka_t *self, const char *topic, int32_t partition)
               partition);
     part->partition = partition;
     part->lag = weft_gauge ("weft_kafka_lag", labels);
+    part->stands_still = weft_gauge ("weft_kafka_paused", labels);
     self->parts[self->n_parts++] = part;
     return part;
 }
@@ -56,40 +60,97 @@ weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition)
     return NULL;
 }
 
+//  What is settled beyond what was handed on: `low`, if there is any.
+static bool
+has_news (const weft_part_t *part, int64_t *low)
+{
+    return part->assigned && weft_watermark_low (part->mark, low, NULL) &&
+           *low > part->stored;
+}
+
+//  Who dies together with a Redis must not have told Kafka what only that Redis
+//  knew: it would not be read again, and nobody would know what became of it.
+static bool
+may_store (weft_kafka_t *self, int64_t most_ms)
+{
+    int rc = self->kept && !self->forgotten
+                 ? self->kept (self->kept_arg, most_ms)
+                 : 0;
+    if (rc == WEFT_EAGAIN) {
+        self->forgotten = true;
+        weft_log (WEFT_WARN, "KAFKA-BOOKED-ANEW",
+                  "a master of Redis was replaced that may have taken bookings "
+                  "along: what is not committed is read again");
+    }
+    if (self->forgotten) {
+        weft_kafka_find_anew (self);
+        return false;
+    }
+    if (!rc) {
+        self->waits_since = 0;
+        return true;
+    }
+    int64_t now = weft_time_ms ();
+    if (!self->waits_since)
+        self->waits_since = self->waits_said = now;
+    if (now - self->waits_said >= WAITS_MS) {
+        self->waits_said = now;
+        weft_log (WEFT_WARN, "KAFKA-COMMIT-WAITS",
+                  "nothing is committed for %lld s: Redis might forget what is "
+                  "settled; it would be read again",
+                  (long long)(now - self->waits_since) / 1000);
+    }
+    return false;
+}
+
 //  Hands what is settled to the next commit. An error says that the partition
 //  is another member's by now: normal.
 void
-weft_kafka_store (weft_kafka_t *self)
+weft_kafka_store (weft_kafka_t *self, int64_t most_ms)
 {
-    rd_kafka_topic_partition_list_t *list = NULL;
+    bool news = false;
+    int64_t low;
+    for (uint32_t i = 0; !news && i < self->n_parts; i++)
+        news = has_news (self->parts[i], &low);
+    if (!news || !may_store (self, most_ms))
+        return;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new ((int)self->n_parts);
     for (uint32_t i = 0; i < self->n_parts; i++) {
         weft_part_t *part = self->parts[i];
-        int64_t low;
-        if (!part->assigned || !weft_watermark_low (part->mark, &low, NULL) ||
-            low <= part->stored)
+        if (!has_news (part, &low))
             continue;
-        if (!list)
-            list = rd_kafka_topic_partition_list_new ((int)self->n_parts);
         rd_kafka_topic_partition_list_add (list, part->topic, part->partition)
             ->offset = low;
         part->stored = low;
     }
-    if (!list)
-        return;
     (void)rd_kafka_offsets_store (self->rk, list);
     rd_kafka_topic_partition_list_destroy (list);
 }
 
-static size_t
-in_flight (const weft_kafka_t *self)
+static void
+store_at_times (weft_kafka_t *self, int64_t now_ms)
+{
+    if (now_ms < self->store_at)
+        return;
+    self->store_at = now_ms + STORE_MS;
+    weft_kafka_store (self, 0);
+}
+
+size_t
+weft_kafka_in_flight (const weft_kafka_t *self)
 {
     size_t open = 0;
-    for (uint32_t i = 0; i < self->n_parts; i++)
-        if (self->parts[i]->assigned)
-            open += weft_watermark_open (self->parts[i]->mark) +
-                    (self->parts[i]->behind
-                         ? weft_watermark_open (self->parts[i]->live)
-                         : 0);
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        const weft_part_t *part = self->parts[i];
+        if (!part->assigned)
+            continue;
+        size_t n = weft_watermark_open (part->mark), aside;
+        if (part->behind)
+            n += weft_watermark_open (part->live);
+        aside = weft_kafka_aside (part);
+        open += n > aside ? n - aside : 0;
+    }
     return open;
 }
 
@@ -104,8 +165,10 @@ forget_assigned (weft_kafka_t *self)
         part->assigned = part->paused = false;
         part->epoch++;
         weft_watermark_reset (part->mark);
+        weft_kafka_forget_aside (part);
         weft_metric_set (part->lag, 0);
     }
+    self->forgotten = false;
     weft_kafka_lanes_forget (self);
     if (self->stash)
         rd_kafka_message_destroy (self->stash);
@@ -116,8 +179,8 @@ forget_assigned (weft_kafka_t *self)
 static void
 let_go (weft_kafka_t *self)
 {
-    size_t open = in_flight (self);
-    weft_kafka_store (self);
+    size_t open = weft_kafka_in_flight (self);
+    weft_kafka_store (self, LET_GO_MS);
     forget_assigned (self);
     (void)rd_kafka_assign (self->rk, NULL);
     self->revoking = false;
@@ -282,6 +345,7 @@ admit (weft_kafka_t *self,
     if (!part)
         return WEFT_ENOMEM;
     weft_watermark_reset (part->mark);
+    weft_kafka_forget_aside (part);
     part->epoch++;
     part->assigned = true;
     part->paused = false;
@@ -332,6 +396,8 @@ begin (weft_kafka_t *self, weft_kafka_search_t *search)
     if (rc)
         self->fatal = true;
     (void)rd_kafka_assign (self->rk, list);
+    //  One that stood still when it was taken away would go on doing so.
+    (void)rd_kafka_resume_partitions (self->rk, list);
     weft_kafka_lanes_assign (self);
     rd_kafka_topic_partition_list_destroy (list);
 }
@@ -387,8 +453,8 @@ look_at_parts (weft_kafka_t *self)
             weft_metric_set (part->lag, (double)(high - mark));
         if (part->paused &&
             !weft_watermark_full (part->behind ? part->live : part->mark)) {
-            weft_kafka_pause (self->rk, part, false);
             part->paused = false;
+            weft_kafka_resume (self, part, WEFT_LANE_LIVE);
         }
     }
 }
@@ -396,10 +462,11 @@ look_at_parts (weft_kafka_t *self)
 void
 weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms)
 {
-    weft_kafka_store (self);
+    store_at_times (self, now_ms);
     weft_kafka_lanes_beat (self);
     look_at_parts (self);
-    if (self->revoking && (now_ms >= self->revoke_until || !in_flight (self)))
+    if (self->revoking &&
+        (now_ms >= self->revoke_until || !weft_kafka_in_flight (self)))
         let_go (self);
     if (self->given && !self->revoking && self->search_at != INT64_MAX)
         search_step (self, now_ms);
@@ -417,6 +484,7 @@ weft_kafka_group_close (weft_kafka_t *self)
         for (uint64_t k = 0; k < part->n_names; k++)
             free (part->names[k]);
         free (part->names);
+        weft_kafka_forget_aside (part);
         weft_watermark_destroy (&part->mark);
         weft_watermark_destroy (&part->live);
         free (part->topic);

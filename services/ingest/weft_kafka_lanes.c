@@ -10,9 +10,16 @@
 #include "weft_kafka_parts.h"
 
 #include "weft_log.h"
+#include "weft_time.h"
 
 #define CREDIT_MOST 2.0
-#define RECENT 20  //  a part of backlog_from that counts as new: 1 / this
+//  A new alert goes behind what is in flight, so the backlog fills no more than
+//  this much of the mesh: what it settles in half a second.
+#define FLIGHT_S 0.5
+#define FLIGHT_LEAST 256
+#define RATE_MS 500  //  the rate is that of so long, at least
+#define LOOKS 16     //  messages between counts of what is in flight
+#define RECENT 20    //  a part of backlog_from that counts as new: 1 / this
 
 weft_watermark_t *
 weft_kafka_ring (const weft_part_t *part, int64_t offset)
@@ -146,25 +153,47 @@ join (weft_kafka_t *self, weft_part_t *part)
               part->partition, (long long)part->split);
 }
 
+//  Not while it is given up: what was missed would lie below the new mark.
+static bool
+may_join (const weft_kafka_t *self, const weft_part_t *part)
+{
+    return part->back_ended && !weft_watermark_open (part->mark) &&
+           !part->missed && !self->revoking;
+}
+
+//  How fast the mesh is, and what that lets the backlog have in flight.
+static void
+measure (weft_kafka_t *self)
+{
+    int64_t now_ms = weft_time_ms (), ms = now_ms - self->rate_ms;
+    if (ms < RATE_MS)
+        return;
+    double rate = (double)(self->ended - self->then) * 1000 / (double)ms;
+    self->rate = self->rate_ms ? (self->rate + rate) / 2 : 0;
+    self->rate_ms = now_ms;
+    self->then = self->ended;
+    self->back_most = (size_t)WEFT_MAX (FLIGHT_LEAST, self->rate * FLIGHT_S);
+}
+
 void
 weft_kafka_lanes_beat (weft_kafka_t *self)
 {
     int64_t left = 0;
+    measure (self);
     for (uint32_t i = 0; i < self->n_parts; i++) {
         weft_part_t *part = self->parts[i];
         int64_t low = part->start;
         if (!part->assigned || !part->behind)
             continue;
         (void)weft_watermark_low (part->mark, &low, NULL);
-        if (part->back_ended && !weft_watermark_open (part->mark)) {
+        if (may_join (self, part)) {
             join (self, part);
             continue;
         }
         left += part->split - low;
-        if (part->back_paused && !part->back_ended &&
-            !weft_watermark_full (part->mark)) {
-            weft_kafka_pause (self->back, part, false);
+        if (part->back_paused && !weft_watermark_full (part->mark)) {
             part->back_paused = false;
+            weft_kafka_resume (self, part, WEFT_LANE_BACK);
         }
     }
     weft_metric_set (self->backlog, (double)left);
@@ -192,34 +221,68 @@ take_back (weft_kafka_t *self)
     return m;
 }
 
+//  Of the backlog alone: live messages that settle slowly must not stop it.
+static size_t
+back_in_flight (const weft_kafka_t *self)
+{
+    size_t open = 0;
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        const weft_part_t *part = self->parts[i];
+        if (part->assigned && part->behind)
+            open += weft_watermark_open (part->mark) -
+                    (part->aside[WEFT_LANE_BACK] != NULL);
+    }
+    return open;
+}
+
+static bool
+may_take_back (weft_kafka_t *self)
+{
+    if (self->held_back || ++self->looks >= LOOKS) {
+        self->looks = 0;
+        self->held_back = back_in_flight (self) >= self->back_most;
+    }
+    return !self->held_back;
+}
+
 //  Each lane has its share where both have messages, else who has some.
 rd_kafka_message_t *
 weft_kafka_lanes_take (weft_kafka_t *self)
 {
     if (!self->n_behind)
         return take_live (self);
-    bool back_first = self->credit >= 1;
+    bool back = may_take_back (self), back_first = back && self->credit >= 1;
     rd_kafka_message_t *m = back_first ? take_back (self) : take_live (self);
-    if (!m)
+    if (!m && back)
         m = back_first ? take_live (self) : take_back (self);
     return m;
 }
 
 bool
-weft_kafka_lanes_want (weft_kafka_t *self,
-                       weft_part_t *part,
+weft_kafka_lanes_want (const weft_kafka_t *self,
+                       const weft_part_t *part,
                        const rd_kafka_message_t *m)
 {
-    if (!part || !part->assigned)
+    if (m->err || !part->assigned)
         return false;
     if (!self->from_back)
         return m->offset >= (part->behind ? part->split : part->start);
-    if (!part->behind)
-        return false;
-    if (m->err ? m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF
-               : m->offset + 1 >= part->split)
+    return part->behind && m->offset >= part->start && m->offset < part->split;
+}
+
+void
+weft_kafka_lanes_past (weft_kafka_t *self,
+                       weft_part_t *part,
+                       const rd_kafka_message_t *m)
+{
+    //  With a message of it missed, its end says nothing: it begins anew.
+    if (!self->from_back || !part->assigned || !part->behind || part->missed)
+        return;
+    //  An end below the split is that of a broker that lags.
+    int64_t next = m->err ? m->offset : m->offset + 1;
+    if ((!m->err || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) &&
+        next >= part->split)
         end_back (self, part);
-    return !m->err && m->offset >= part->start && m->offset < part->split;
 }
 
 void

@@ -18,9 +18,25 @@
 //  Messages of a partition behind its mark, 48 B each.
 #define WEFT_KAFKA_BEHIND_MOST 65536
 
+//  The lanes of a partition, oldest messages first: the one of the backlog, and
+//  the group's.
+enum { WEFT_LANE_BACK, WEFT_LANE_LIVE, WEFT_LANES };
+
+//  A message put aside (weft_kafka_hold.c), a copy: one of librdkafka's would
+//  keep all that was fetched with it.
+typedef struct weft_aside {
+    weft_held_t held;  //  first
+    struct weft_part *part;
+    uint32_t epoch;  //  of the assignment that it was read in
+    int lane;
+    bool ready;  //  to be read again
+    double t_kafka;
+    uint8_t data[];
+} weft_aside_t;
+
 //  One partition that was ever assigned to this member. Never freed before the
 //  input: ledger entries and positions on their way borrow its names.
-typedef struct {
+typedef struct weft_part {
     char *topic;
     char **names;  //  topic#1, topic#2, ... as they were asked for
     uint64_t n_names;
@@ -35,7 +51,11 @@ typedef struct {
     int64_t start;   //  where this assignment began
     int64_t stored;  //  last offset handed to the commit
     weft_watermark_t *mark;
-    weft_metric_t *lag;
+    //  A lane stands still for the message `aside`, or while that is read again.
+    bool stands[WEFT_LANES];
+    bool missed;  //  messages came all the same: they have to be read again
+    weft_aside_t *aside[WEFT_LANES];
+    weft_metric_t *lag, *stands_still;
 } weft_part_t;
 
 //  Finds out where partitions begin, in a thread of its own: librdkafka has no
@@ -62,8 +82,11 @@ struct weft_kafka {
     weft_part_t **parts;
     uint32_t n_parts, room_parts;
     rd_kafka_message_t *current;  //  the message that is open
+    weft_aside_t *reopened;       //  or this one, that was put aside
     weft_part_t *open;            //  its partition
+    uint32_t open_epoch;          //  of that, when the message was opened
     rd_kafka_message_t *stash;    //  came with an event
+    bool any_ready;               //  something put aside is to be read again
     char path[320];
     int64_t served_ms;  //  when events were last served
     //  A rebalance that takes partitions away waits for what is in flight; one
@@ -79,10 +102,12 @@ struct weft_kafka {
     bool closing;
     bool fatal;
     char group[128], member[128];
-    char topics[256];   //  as configured, for people
-    char trouble[512];  //  why nothing comes, or ""
-    char said[160];     //  last line of the library that was logged
+    char token_file[512], user[128];  //  of OAUTHBEARER; "" if not given
+    char topics[256];                 //  as configured, for people
+    char trouble[512];                //  why nothing comes, or ""
+    char said[160];  //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
+    int64_t stamp_said_ms;  //  when a stamp was said to lie ahead
     weft_metric_t *rebalances, *gaps, *strays;
     //  The second lane.
     rd_kafka_conf_t *back_conf;
@@ -91,9 +116,22 @@ struct weft_kafka {
     int64_t backlog_from;         //  so far behind, 0: never
     double backlog_share, credit;
     uint32_t n_behind;  //  partitions in two lanes
-    bool from_back;     //  whence the last message came
+    //  How many of the backlog may be in flight for it to be read on.
+    size_t back_most;
+    bool held_back;        //  more are
+    uint32_t looks;        //  since it was counted
+    uint64_t ended, then;  //  positions, ever and at rate_ms
+    int64_t rate_ms;
+    double rate;     //  positions that end in a second
+    bool from_back;  //  whence the last message came
     weft_metric_t *backlog, *read_live, *read_back;
-    weft_gap_t *found;  //  gaps that nobody has listed yet
+    int (*kept) (void *arg, int64_t most_ms);  //  may be NULL
+    void *kept_arg;
+    int64_t store_at;     //  when offsets are handed on again
+    bool forgotten;       //  what is settled may be gone: it is read again
+    int64_t waits_since;  //  they may not be since then, 0: they may
+    int64_t waits_said;   //  when that was logged last
+    weft_gap_t *found;    //  gaps that nobody has listed yet
     size_t n_found;
 };
 
@@ -110,7 +148,9 @@ void weft_kafka_rebalance (rd_kafka_t *rk,
                            void *opaque);
 void weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms);
 void weft_kafka_group_close (weft_kafka_t *self);
-void weft_kafka_store (weft_kafka_t *self);
+void weft_kafka_store (weft_kafka_t *self, int64_t most_ms);
+//  Positions and messages without their outcome.
+size_t weft_kafka_in_flight (const weft_kafka_t *self);
 //  Begins anew with the partitions that it has, from what is committed.
 void weft_kafka_find_anew (weft_kafka_t *self);
 weft_part_t *
@@ -134,12 +174,36 @@ void weft_kafka_lanes_close (weft_kafka_t *self);
 //  The next message of either lane; NULL if there is none now.
 rd_kafka_message_t *weft_kafka_lanes_take (weft_kafka_t *self);
 //  Does the message belong to its lane?
-bool weft_kafka_lanes_want (weft_kafka_t *self,
+bool weft_kafka_lanes_want (const weft_kafka_t *self,
+                            const weft_part_t *part,
+                            const rd_kafka_message_t *m);
+//  It was begun, or is no message of its lane: was it the backlog's last?
+void weft_kafka_lanes_past (weft_kafka_t *self,
                             weft_part_t *part,
                             const rd_kafka_message_t *m);
 //  The mark that an offset counts for.
 weft_watermark_t *weft_kafka_ring (const weft_part_t *part, int64_t offset);
 void weft_kafka_pause (rd_kafka_t *rk, const weft_part_t *part, bool pause);
+
+//  weft_kafka_messages.c. The group's events, if any; their callbacks run in
+//  here.
+extern const weft_input_t weft_kafka_input_calls;
+void weft_kafka_serve (weft_kafka_t *self, int64_t now_ms);
+//  Kafka's time stamp of a message, MJD TAI; 0: none.
+double weft_kafka_stamp (const rd_kafka_message_t *m);
+
+//  weft_kafka_hold.c. Takes out what is to be read again; NULL if there is
+//  nothing. It is open until _read_again ends it, or it is put aside once more.
+weft_aside_t *weft_kafka_take_aside (weft_kafka_t *self);
+void weft_kafka_read_again (weft_kafka_t *self);
+//  The assignment is over.
+void weft_kafka_forget_aside (weft_part_t *part);
+//  Messages of the partition that are put aside: no settling ends them.
+size_t weft_kafka_aside (const weft_part_t *part);
+//  Fetches on, unless there is another reason to stand still.
+void weft_kafka_resume (weft_kafka_t *self, weft_part_t *part, int lane);
+//  weft_kafka_token.c: librdkafka wants a token.
+void weft_kafka_token (rd_kafka_t *rk, const char *config, void *opaque);
 
 //  weft_kafka_search.c. Returns new: a search under way; borrows `rk` and `fd`
 //  until it is destroyed, which waits for a second at most.
@@ -156,6 +220,8 @@ void weft_kafka_log (const rd_kafka_t *rk,
                      const char *text);
 //  An error that came in the place of a message.
 void weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m);
+//  A message's time stamp: has it come yet?
+void weft_kafka_look_at_stamp (weft_kafka_t *self, const rd_kafka_message_t *m);
 //  Messages come: whatever it was, it is over.
 void weft_kafka_well (weft_kafka_t *self);
 

@@ -8,7 +8,9 @@
 #include "weft_log.h"
 #include "weft_time.h"
 
-#define REPEAT_MS 30000  //  the same again: so often at most
+#define REPEAT_MS 30000   //  the same again: so often at most
+#define STAMP_MS 600000   //  a clock that is off: so often
+#define AHEAD_MOST_S 2.0  //  of a stamp that is still of the past
 
 //  `what` to do about it comes first: readyz shows only so much.
 static void
@@ -50,6 +52,23 @@ end_of_member (weft_kafka_t *self)
     self->fatal = true;
 }
 
+//  Brokers that refuse us, or, with OAUTHBEARER, nobody who gives a token to
+//  show them.
+static void
+refused (weft_kafka_t *self, const char *reason)
+{
+    if (strstr (reason, "OAUTHBEARER token"))
+        trouble (self, "KAFKA-TOKEN",
+                 "no token for OAUTHBEARER, see options.token_file (or "
+                 "sasl.oauthbearer.* in options.kafka); it is tried again",
+                 reason);
+    else
+        trouble (self, "KAFKA-CREDENTIALS",
+                 "the brokers refuse options.sasl, user, password_file or "
+                 "token_file; it is tried again",
+                 reason);
+}
+
 void
 weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque)
 {
@@ -60,10 +79,7 @@ weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque)
         end_of_member (self);
         break;
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-        trouble (self, "KAFKA-CREDENTIALS",
-                 "the brokers refuse options.sasl, user or password_file; it "
-                 "is tried again",
-                 reason);
+        refused (self, reason);
         break;
     case RD_KAFKA_RESP_ERR__SSL:
         trouble (self, "KAFKA-TLS",
@@ -109,6 +125,26 @@ weft_kafka_log (const rd_kafka_t *rk,
     self->said_ms = now_ms;
     weft_log (level <= 4 ? WEFT_WARN : WEFT_INFO, "KAFKA-LIBRARY", "%s: %.400s",
               facility, text);
+}
+
+//  Stamps are set by who wrote the message, or by the broker: before now.
+void
+weft_kafka_look_at_stamp (weft_kafka_t *self, const rd_kafka_message_t *m)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t stamp_ms = rd_kafka_message_timestamp (m, &type);
+    double ahead_s = (double)stamp_ms / 1000 - weft_time_utc ();
+    int64_t now_ms = weft_time_ms ();
+    if (ahead_s <= AHEAD_MOST_S ||
+        (self->stamp_said_ms && now_ms < self->stamp_said_ms + STAMP_MS))
+        return;
+    self->stamp_said_ms = now_ms;
+    weft_log (WEFT_WARN, "KAFKA-CLOCK",
+              "%s/%d at %lld has a time stamp %.1f s ahead of this host's "
+              "clock: that of its producer, of the broker or this one is "
+              "wrong. It is read all the same; t_kafka is as it was sent",
+              rd_kafka_topic_name (m->rkt), m->partition, (long long)m->offset,
+              ahead_s);
 }
 
 void

@@ -24,7 +24,7 @@ void weft_objects_limit (weft_objects_t *self,
                          double days,
                          double idle_days);
 
-//  Forgets the objects, keeps the memory.
+//  Forgets the objects, keeps the memory but for what was unusually long.
 void weft_objects_clear (weft_objects_t *self);
 
 //  The number of an object, added if it is new. Borrows both texts until clear.
@@ -34,6 +34,8 @@ size_t weft_objects_find (weft_objects_t *self,
                           weft_str_t object_id);
 
 //  Asks for all histories in `batch`, and reads the answers after its run.
+//  WEFT_EVERSION: one has a layout of a newer program; ask again later, store
+//  nothing.
 WEFT_CHECK int weft_objects_ask (weft_objects_t *self, weft_batch_t *batch);
 WEFT_CHECK int weft_objects_answer (weft_objects_t *self, weft_batch_t *batch);
 
@@ -44,7 +46,8 @@ WEFT_CHECK int weft_objects_merge (weft_objects_t *self,
                                    size_t n);
 
 //  Writes back what has changed, in one round trip or a few. WEFT_EDOWN: call
-//  again. Clears `batch` first.
+//  again. WEFT_EVERSION: as above, another writer put it there meanwhile; it
+//  stays as it is, call again. Clears `batch` first.
 WEFT_CHECK int weft_objects_store (weft_objects_t *self, weft_batch_t *batch);
 
 //  An object's curve. Borrows until clear.

@@ -80,7 +80,8 @@ plan (weft_planned_t *entry, const weft_survey_t *survey)
         return WEFT_ESCHEMA;
     entry->values =
         calloc (weft_avro_plan_values (entry->plan), sizeof (*entry->values));
-    entry->shapes = weft_avro_shapes_new ();
+    //  Units have to be converted before a row is filled.
+    entry->shapes = weft_avro_shapes_new (!survey->n_units);
     if (!entry->values || !entry->shapes)
         return WEFT_ENOMEM;
     for (size_t g = 0; g < survey->n_groups; g++)
@@ -210,6 +211,26 @@ convert (weft_planned_t *self, size_t group)
 }
 
 static int
+place_rows (void *arg, size_t group, size_t *n, void **rows)
+{
+    const row_arg_t *to = arg;
+    weft_point_t *next;
+    (void)group;
+    int rc = weft_normal_room (to->normal, n, &next);
+    *rows = rc ? NULL : next;
+    return rc;
+}
+
+static int
+rows_filled (void *arg, size_t group, size_t n)
+{
+    const row_arg_t *to = arg;
+    (void)group;
+    to->planned->survey->rows (to->normal, n);
+    return 0;
+}
+
+static int
 tell_row (void *arg, size_t group, const weft_avro_value_t *values)
 {
     const row_arg_t *to = arg;
@@ -251,6 +272,8 @@ weft_planned_decode (weft_planned_t *self,
                               .values = self->values,
                               .shapes = self->shapes,
                               .row = tell_row,
+                              .place = place_rows,
+                              .filled = rows_filled,
                               .arg = &arg };
     weft_normal_clear (normal);
     int rc = weft_avro_plan_walk (self->plan, &walk);

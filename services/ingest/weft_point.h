@@ -87,29 +87,24 @@ typedef struct {
     uint32_t known_at;  //  UTC seconds of the alert that first brought it
 } weft_point_t;
 
+//  A row of which nothing is known but what the arguments say.
+#define WEFT_POINT_NONE(...)                                                   \
+    {                                                                          \
+        .mjd = __builtin_nan (""), .t_src = __builtin_nan (""),                \
+        .ra = __builtin_nan (""), .dec = __builtin_nan (""),                   \
+        .flux = __builtin_nanf (""), .err = __builtin_nanf (""),               \
+        .tot = __builtin_nanf (""), .tot_err = __builtin_nanf (""),            \
+        .ref = __builtin_nanf (""), .ref_err = __builtin_nanf (""),            \
+        .ref_sep = __builtin_nanf (""), .lim = __builtin_nanf (""),            \
+        .zp = __builtin_nanf (""), .score = __builtin_nanf (""),               \
+        .band = WEFT_BAND_NONE, __VA_ARGS__                                    \
+    }
+
 //  A row of which nothing is known.
 static inline weft_point_t
 weft_point_none (void)
 {
-    const double none = __builtin_nan ("");
-    const float nonef = __builtin_nanf ("");
-    return (weft_point_t){
-        .mjd = none,
-        .t_src = none,
-        .ra = none,
-        .dec = none,
-        .flux = nonef,
-        .err = nonef,
-        .tot = nonef,
-        .tot_err = nonef,
-        .ref = nonef,
-        .ref_err = nonef,
-        .ref_sep = nonef,
-        .lim = nonef,
-        .zp = nonef,
-        .score = nonef,
-        .band = WEFT_BAND_NONE,
-    };
+    return (weft_point_t)WEFT_POINT_NONE (.kind = 0);
 }
 
 #endif

@@ -71,7 +71,15 @@ open_message (weft_reader_t *self)
 static void
 close_message (weft_reader_t *self)
 {
+    weft_decoder_close (self->decoder);
     self->input->advance (self->input, self->items);
+    self->open = false;
+}
+
+void
+weft_reader_put_aside (weft_reader_t *self)
+{
+    weft_decoder_close (self->decoder);
     self->open = false;
 }
 
@@ -124,6 +132,7 @@ static void
 refuse (weft_taken_t *taken, int rc, const char *why, const char *schema)
 {
     taken->rc = rc;
+    taken->waits = rc == WEFT_EAGAIN;
     snprintf (taken->why, sizeof (taken->why), "%s", why);
     snprintf (taken->schema, sizeof (taken->schema), "%s", schema);
 }
@@ -183,12 +192,10 @@ decode_item (weft_reader_t *self, weft_taken_t *taken)
     weft_decoder_into (self->decoder, NULL);
     if (!more)
         return false;
-    if (item.rc == WEFT_EAGAIN) {
-        refuse (taken, item.rc, item.why, "");
-        return true;
-    }
     fill_taken (self, taken, item.alone);
     refuse (taken, item.rc, item.why, item.schema);
+    if (taken->waits)
+        return true;
     if (item.rc)
         keep_sample (taken, self->message.data, self->message.size);
     else
@@ -242,7 +249,7 @@ weft_reader_next (weft_reader_t *self, weft_taken_t *taken)
         } else {
             there = decode_item (self, taken);
             weft_hand_lay_down (self->hand);
-            if (there && taken->rc == WEFT_EAGAIN)
+            if (there && taken->waits)
                 return WEFT_EAGAIN;
         }
         if (!there) {
@@ -279,13 +286,15 @@ weft_taken_decode (weft_taken_t *self,
     while (!found && weft_decoder_next (decoder, &item)) {
         found = item.index == index || item.rc == WEFT_EAGAIN;
         //  A letter waits for its schema where it is: as a letter.
-        refuse (self, item.rc == WEFT_EAGAIN ? WEFT_ESCHEMA : item.rc, item.why,
-                item.schema);
+        refuse (self, item.rc, item.why, item.schema);
+        if (self->waits)
+            self->rc = WEFT_ESCHEMA;
     }
     weft_decoder_into (decoder, NULL);
     if (!self->rc)
         weft_normal_keep (&self->normal);
     keep_sample (self, data, size);
+    weft_decoder_close (decoder);
 }
 
 void

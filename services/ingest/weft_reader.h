@@ -26,7 +26,8 @@ typedef struct {
     int rc;              //  0, or why it was refused
     char path[WEFT_READER_PATH_MOST];
     char why[WEFT_AVRO_WHY];
-    char schema[128];      //  full name of the writer's, or ""
+    bool waits;            //  its schema is on its way
+    char schema[128];      //  full name of the writer's, id:N, or ""
     weft_normal_t normal;  //  if rc is 0; keeps its memory
     uint32_t item;         //  its number in the message
     uint32_t size;         //  bytes of the message
@@ -54,8 +55,8 @@ WEFT_CHECK int weft_reader_seek (weft_reader_t *self,
                                  int64_t offset);
 
 //  The next item of the share: 1, 0 at the end, WEFT_EAGAIN if a stream has
-//  none now, or if its schema is on its way (then taken->rc is WEFT_EAGAIN, too,
-//  and taken->why says which), or an error of the class retry.
+//  none now, or if its schema is on its way (then taken->waits, and taken->why
+//  says which), or an error of the class retry.
 WEFT_CHECK int weft_reader_next (weft_reader_t *self, weft_taken_t *taken);
 
 //  The message of the item that weft_reader_next gave last, and its SHA-256:
@@ -66,8 +67,13 @@ const weft_message_t *weft_reader_message (const weft_reader_t *self);
 //  was the last that was read, is given back.
 void weft_reader_rest (weft_reader_t *self);
 
+//  The message of the item that weft_reader_next gave last is not read on: who
+//  gave it has put it aside, and its bytes go.
+void weft_reader_put_aside (weft_reader_t *self);
+
 //  Decodes item `index` of a packet that came by another way (a replay), with a
-//  decoder that has no message open.
+//  decoder that has no message open. A schema that is still on its way is one
+//  that cannot be read: WEFT_ESCHEMA.
 void weft_taken_decode (weft_taken_t *self,
                         weft_decoder_t *decoder,
                         const void *data,

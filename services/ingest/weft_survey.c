@@ -1,6 +1,7 @@
 //  weft_survey.c - what all mappings share: copies, units, and the list.
 
 #include <math.h>
+#include <pthread.h>
 
 #include "weft_survey.h"
 #include "weft_time.h"
@@ -29,10 +30,21 @@ weft_survey_named (const char *name)
     return NULL;
 }
 
+//  An alert of which nothing is known: every packet begins with a copy of it.
+static weft_alert_v1_t nothing;
+
+static void
+clear_nothing (void)
+{
+    weft_contract_clear (&weft_alert_v1, &nothing);
+}
+
 void
 weft_normal_clear (weft_normal_t *self)
 {
-    weft_contract_clear (&weft_alert_v1, &self->alert);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once (&once, clear_nothing);
+    self->alert = nothing;
     self->n_rows = 0;
     self->trigger = 0;
     self->known_at = 0;
@@ -66,24 +78,43 @@ weft_normal_keep (weft_normal_t *self)
     }
 }
 
+static int
+grow_rows (weft_normal_t *self, size_t n)
+{
+    size_t room = self->room ? self->room : 128;
+    while (room < n)
+        room *= 2;
+    weft_point_t *moved = realloc (self->rows, room * sizeof (*moved));
+    if (!moved) {
+        snprintf (self->why, sizeof (self->why), "out of memory");
+        return WEFT_ENOMEM;
+    }
+    self->rows = moved;
+    self->room = room;
+    return 0;
+}
+
 int
-weft_normal_next (weft_normal_t *self, weft_point_t **row)
+weft_normal_room (weft_normal_t *self, size_t *n, weft_point_t **rows)
 {
     if (self->n_rows == WEFT_NORMAL_ROWS_MOST) {
         snprintf (self->why, sizeof (self->why),
                   "more than %d rows in one packet", WEFT_NORMAL_ROWS_MOST);
         return WEFT_ETOOBIG;
     }
-    if (self->n_rows == self->room) {
-        size_t room = self->room ? 2 * self->room : 128;
-        weft_point_t *moved = realloc (self->rows, room * sizeof (*moved));
-        if (!moved)
-            return WEFT_ENOMEM;
-        self->rows = moved;
-        self->room = room;
-    }
-    *row = &self->rows[self->n_rows];
-    return 0;
+    *n = WEFT_MIN (*n, WEFT_NORMAL_ROWS_MOST - self->n_rows);
+    int rc = self->n_rows + *n > self->room
+                 ? grow_rows (self, self->n_rows + *n)
+                 : 0;
+    *rows = &self->rows[self->n_rows];
+    return rc;
+}
+
+int
+weft_normal_next (weft_normal_t *self, weft_point_t **row)
+{
+    size_t one = 1;
+    return weft_normal_room (self, &one, row);
 }
 
 int
@@ -267,13 +298,4 @@ int64_t
 weft_tick (double mjd)
 {
     return mjd > -1e9 && mjd < 1e10 ? llround (mjd * 1e7) : 0;
-}
-
-int64_t
-weft_ordered (double value)
-{
-    int64_t bits;
-    memcpy (&bits, &value, 8);
-    return bits < 0 ? (int64_t)(UINT64_C (0x8000000000000000) - (uint64_t)bits)
-                    : bits;
 }

@@ -67,6 +67,9 @@ typedef struct weft_survey {
     int (*row) (weft_normal_t *normal,
                 size_t group,
                 const weft_avro_value_t *values);
+    //  `n` rows of a group with a layout, filled as it says, lie where the next
+    //  rows go: completes and adds them. NULL if no group has a layout.
+    void (*rows) (weft_normal_t *normal, size_t n);
     //  All is read: fills the alert and its own row. `values[g]` are group g's;
     //  bit g of `present` tells whether its record was there.
     int (*finish) (weft_normal_t *normal,
@@ -98,8 +101,12 @@ void weft_normal_fini (weft_normal_t *self);
 void weft_normal_keep (weft_normal_t *self);
 
 //  Where the next row goes: fill it, then weft_normal_added. WEFT_ETOOBIG at the
-//  ceiling, WEFT_ENOMEM.
+//  ceiling, WEFT_ENOMEM; after both `why` says so.
 WEFT_CHECK int weft_normal_next (weft_normal_t *self, weft_point_t **row);
+
+//  The same for up to *n rows, which it may lower.
+WEFT_CHECK int
+weft_normal_room (weft_normal_t *self, size_t *n, weft_point_t **rows);
 
 static inline void
 weft_normal_added (weft_normal_t *self)
@@ -185,6 +192,13 @@ double weft_njy_of_mag (double mag);
 int64_t weft_tick (double mjd);
 
 //  A double's bits as a number in the same order, for versions.
-int64_t weft_ordered (double value);
+static inline int64_t
+weft_ordered (double value)
+{
+    int64_t bits;
+    memcpy (&bits, &value, 8);
+    return bits < 0 ? (int64_t)(UINT64_C (0x8000000000000000) - (uint64_t)bits)
+                    : bits;
+}
 
 #endif

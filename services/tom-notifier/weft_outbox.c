@@ -20,6 +20,7 @@ struct weft_outbox {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     bool changing;
+    char said[160];  //  the error that was told, "" when it is over
     int64_t data_version;
     int64_t pruned_to;  //  prune has looked at the rows up to this id
 };
@@ -209,12 +210,27 @@ weft_outbox_rollback (weft_outbox_t *self)
     self->changing = false;
 }
 
+//  Told once, not at each try.
+static void
+tell (weft_outbox_t *self)
+{
+    char text[sizeof self->said];
+    snprintf (text, sizeof text, "%s", weft_outbox_error (self));
+    if (!strcmp (text, self->said))
+        return;
+    memcpy (self->said, text, sizeof text);
+    weft_log (WEFT_WARN, "OUTBOX-ERROR",
+              "%s: %s; alerts wait, nothing is lost, and it is tried again: "
+              "is there room on that disk, and may it be written to?",
+              sqlite3_db_filename (self->db, "main"), text);
+}
+
 //  An error ends the transaction: what was half done is undone.
 static int
 checked (weft_outbox_t *self, int rc)
 {
     if (rc) {
-        weft_log (WEFT_WARN, "OUTBOX-ERROR", "%s", weft_outbox_error (self));
+        tell (self);
         if (self->changing)
             weft_outbox_rollback (self);
     }
@@ -227,6 +243,10 @@ weft_outbox_commit (weft_outbox_t *self)
     assert (self->changing);
     int rc = checked (self, run (self, COMMIT));
     self->changing = false;
+    if (!rc && *self->said) {
+        weft_log (WEFT_INFO, "OUTBOX-WELL", "it is over: %s", self->said);
+        *self->said = 0;
+    }
     return rc;
 }
 

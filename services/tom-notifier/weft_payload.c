@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "weft_clock.h"
 #include "weft_filter_functions.h"
 #include "weft_json_text.h"
 #include "weft_time.h"
@@ -271,8 +272,11 @@ weft_payload_address (weft_str_t payload,
     weft_buf_addf (out, "{\"key\":\"%s\"", key);
     if (filter.n > 0)
         weft_buf_addf (out, ",\"filter\":\"%.*s\"", (int)filter.n, filter.p);
-    weft_buf_addf (out, ",\"passed_at\":\"%s\",\"latency_s\":%.4f%s", at,
-                   (now_tai - received) * 86400, payload.n > 2 ? "," : "");
+    double latency_s = (now_tai - received) * 86400;
+    weft_buf_addf (out, ",\"passed_at\":\"%s\"", at);
+    add_float (out, ",\"latency_s\":",
+               weft_clock_may_be_age (latency_s) ? latency_s : (double)NAN, 4);
+    weft_json_add_raw (out, payload.n > 2 ? "," : "");
     if (payload.n > 1)
         weft_buf_add (out, payload.p + 1, payload.n - 1);
 }

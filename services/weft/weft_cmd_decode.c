@@ -277,11 +277,12 @@ weft_cmd_decode (int argc, char *argv[])
         return 1;
     }
     code = read_packets (&self, argv + optind, argc - optind);
-    if (!code && !self.n)
+    bool none = !code && !self.n;
+    if (none)
         fprintf (stderr, "%s: there is no packet to time\n", argv[0]);
     if (!code)
         code = time_packets (&self);
-    if (!code)
+    if (!code && (!none || self.json))
         code = print (&self);
     if (!code && self.refused)
         code = 3;

@@ -93,6 +93,9 @@ show (object_cmd_t *self, int argc, char *argv[])
     json_decref (rows);
     bool none = !curve->n;
     object_close (&object);
+    if (none)
+        fprintf (stderr, "weft object: there is no history of %s %s\n", argv[0],
+                 argv[1]);
     int code = weft_cli_print (json, JSON_INDENT (2));
     return code ? code : none ? 3 : 0;
 }

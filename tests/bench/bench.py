@@ -3,7 +3,7 @@
 
 Rows are {name, value, unit, peer, peer_value, ratio}; a peer is measured in the
 same run (or is a budget of docs/ARCHITECTURE.md, then it is called `budget`).
-Names: mesh, link, curve, latency, decode, ingest, science, notifier, state, models, simulator, python, loop.
+Names: mesh, link, curve, latency, decode, ingest, outage, science, notifier, state, models, simulator, python, loop.
 Without names, all.
 """
 
@@ -19,10 +19,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mesh"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from decode import bench_decode  # noqa: E402
 from ingest import bench_ingest  # noqa: E402
+from ingest_flat import bench_flat  # noqa: E402
 from loop import bench_loop  # noqa: E402
 from link import bench_curve, bench_link  # noqa: E402
 from mesh import Mesh, ROOT, sink_lines  # noqa: E402
 from notifier import bench_notifier  # noqa: E402
+from outage import bench_outage  # noqa: E402
 from python_stage import bench_python  # noqa: E402
 from night import DEMO_FILTERS, options_for, publish_model, quantile, simulate  # noqa: E402
 
@@ -161,7 +163,7 @@ def bench_models(_folder):
 
 BENCHES = {"mesh": bench_mesh, "link": bench_link, "curve": bench_curve,
            "latency": bench_latency, "decode": bench_decode, "ingest": bench_ingest,
-           "science": bench_science, "notifier": bench_notifier,
+           "outage": bench_outage, "science": bench_science, "notifier": bench_notifier,
            "state": bench_state, "packets": bench_packets, "models": bench_models,
            "simulator": bench_simulator, "python": bench_python,
            "loop": bench_loop}
@@ -172,13 +174,18 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--json", metavar="FILE", help="write the rows there")
+    parser.add_argument("--alerts", metavar="N", type=int,
+                        help="of ingest: one run of so many small packets, in ten windows")
     options = parser.parse_args()
+    if options.alerts is not None and (options.names != ["ingest"] or options.alerts < 20000):
+        parser.error("--alerts is of ingest alone, and at least 20000")
     unknown = [n for n in options.names if n not in BENCHES]
     if unknown:
         parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(BENCHES)}")
     rows = []
     for name in options.names or BENCHES:
-        for found in BENCHES[name](ROOT / "build" / "bench" / name):
+        folder = ROOT / "build" / "bench" / name
+        for found in bench_flat(folder, options.alerts) if options.alerts else BENCHES[name](folder):
             rows.append(found)
             peer = f"  {found['peer']} {found['peer_value']}, ratio {found['ratio']}" if found["peer"] else ""
             print(f"{found['name']:34s} {found['value']:12g} {found['unit']}{peer}", flush=True)

@@ -90,16 +90,23 @@ def resent(mesh):
     return total
 
 
-def judge(mesh, night, watch, act, options):
-    expected = [i for i in input_ids(night) if i not in act.poisoned]
+def name_by_alert(line):
+    # A class flip is a row of its own about the same alert, with its own key.
+    return line["key"] if "event" in line else str(line["alert_id"])
+
+
+def count_rows(sink, name):
+    """How often each alert is in the sink, and each other row by its key."""
     counts = {}
-    for line in sink_lines(watch.sink):
-        # A class flip is a row of its own about the same alert, with its own key.
-        row = line["key"] if "event" in line else str(line["alert_id"])
-        counts[row] = counts.get(row, 0) + 1
+    for line in sink_lines(sink):
+        counts[name(line)] = counts.get(name(line), 0) + 1
+    return counts
+
+
+def judge(mesh, watch, act, options, counts, missing):
+    """What is to be said of a run, with what the sink has and what it lacks."""
     ledger = mesh.ledger()
     total = ledger["total"] if ledger else {}
-    missing = [i for i in expected if i not in counts]
     result = {
         "act": options.act, "seed": options.seed, "rate": options.rate,
         "kills": act.kills,
@@ -187,8 +194,10 @@ def run_act(mesh, night, act, options):
         time.sleep(0.05)
     act.finish(mesh)
     watch.look()
-    wait_for_sink(watch, [i for i in input_ids(night) if i not in act.poisoned])
-    result = judge(mesh, night, watch, act, options)
+    expected = [i for i in input_ids(night) if i not in act.poisoned]
+    counts, missing = wait_for_sink(watch, name_by_alert,
+                                    lambda counts: [i for i in expected if i not in counts])
+    result = judge(mesh, watch, act, options, counts, missing)
     codes = mesh.stop()
     # A process that is still in a function that never returns cannot drain: its
     # watchdog ends it, or the stop here does.
@@ -211,14 +220,16 @@ def all_read(mesh):
     return done
 
 
-def wait_for_sink(watch, expected):
+def wait_for_sink(watch, name, lacking):
     """The outbox is durable already; its sender may take its time to write, and
-    only if it has nothing more to write is something missing."""
-    expected, last = set(expected), time.time()
-    while time.time() - last < STALL_LIMIT:
-        size = watch.size
-        if expected <= {str(line["alert_id"]) for line in sink_lines(watch.sink) if "event" not in line}:
-            return
+    only if it has nothing more to write is something missing. What the sink has,
+    and what it lacks."""
+    last = time.time()
+    while True:
+        size, counts = watch.size, count_rows(watch.sink, name)
+        missing = lacking(counts)
+        if not missing or time.time() - last > STALL_LIMIT:
+            return counts, missing
         time.sleep(0.5)
         watch.look()
         last = last if watch.size == size else time.time()

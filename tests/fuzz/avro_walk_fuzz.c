@@ -37,8 +37,8 @@ static const weft_avro_want_t wants[] = {
     { "y", WEFT_AVRO_TEXT, 0, -1 },
     { "f", WEFT_AVRO_BIT (FIXED), 0, -1 },
 };
-static const weft_avro_group_t groups[] = { { "", wants, 3 },
-                                            { "rows[]", wants, 1 } };
+static const weft_avro_group_t groups[] = { { "", wants, 3, NULL },
+                                            { "rows[]", wants, 1, NULL } };
 
 //  Reads what the row holds: a sanitizer sees what is not there.
 static int

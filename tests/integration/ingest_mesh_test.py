@@ -93,6 +93,57 @@ def a_night_is_settled(cluster=None):
         expect(m, peek([alerts]))
 
 
+def a_forgotten_history_comes_again():
+    """The ledger survived, the histories did not, and neither did the place."""
+    with Mesh("a history that was forgotten", redis=True) as m:
+        def histories():
+            return {key: m.redis.command("STRLEN", key) for key in m.redis.command("KEYS", "lc:*")}
+        port = free_port()
+        alerts = simulate(m.path("sim"), 300, "--duplicates", "0.05")
+        ingest(m, port, [alerts])
+        m.sink([port])
+        m.start()
+        ended(m.processes["ingest"], 60)
+        before = histories()
+        check(len(before) > 10, "%d histories" % len(before))
+        for key in [*before, *m.redis.command("KEYS", "place:*")]:
+            m.redis.command("DEL", key)
+        m.processes["ingest"].start()
+        ended(m.processes["ingest"], 60)
+        check(histories() == before, "%d histories of %d came again" % (len(histories()), len(before)))
+        expect(m, peek([alerts]))
+
+
+def a_newer_history_waits():
+    """One history has a layout that is not known: nothing is written over it, nothing is lost."""
+    with Mesh("a history of a newer ingest", redis=True) as m:
+        def layout(key, number):
+            m.redis.command("SETRANGE", key, "9", chr(number))
+        port = free_port()
+        alerts = simulate(m.path("sim"), 300)
+        ingest(m, port, [alerts])
+        m.sink([port])
+        m.start()
+        process = m.processes["ingest"]
+        ended(process, 60)
+        for key in m.redis.command("KEYS", "place:*"):
+            m.redis.command("DEL", key)
+        newer = sorted(m.redis.command("KEYS", "lc:*"))[0]
+        own = m.redis.command("GETRANGE", newer, "9", "9")
+        layout(newer, 3)
+        before = m.redis.command("GET", newer)
+        process.start()
+        wait_for(lambda: process.events("INGEST-HISTORY-NEWER"), 60, "it is said")
+        wait_for(lambda: "a contract version that is not known" in str(process.http("/readyz")[1]), 60,
+                 "/readyz says so")
+        check(process.http("/readyz")[0] == 503 and process.running(), "it does not wait")
+        check(m.redis.command("GET", newer) == before, "it was written over")
+        layout(newer, ord(own))
+        ended(process, 60)
+        check(len(process.events("INGEST-HISTORY-NEWER")) == 1, "said more than once")
+        expect(m, peek([alerts]))
+
+
 def killed_again_and_again(cluster=None):
     with Mesh("ingest is killed again and again", redis=True, cluster=cluster) as m:
         ports = free_port(), free_port()
@@ -235,7 +286,8 @@ def a_cluster_that_is_none():
         check(process.running(), "it ended")
 
 
-mesh.main([a_night_is_settled, killed_again_and_again, redis_goes_away,
+mesh.main([a_night_is_settled, a_forgotten_history_comes_again, a_newer_history_waits,
+           killed_again_and_again, redis_goes_away,
            a_dead_letter_is_put_back, all_sample_packets,
            on_a_cluster(a_night_is_settled),
            on_a_cluster(killed_again_and_again),

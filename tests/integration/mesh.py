@@ -404,6 +404,20 @@ def all_arrived(source_path, sink_paths, n, dead=()):
             len(got) - len(set(got)), path))
 
 
+def said(process, event, *parts):
+    """The process logs this event, and its line has these parts, which stand in
+    docs/OPERATIONS.md beside the event's name."""
+    wait_for(lambda: process.events(event), 60, "%s says %s" % (process.name, event))
+    text = process.events(event)[-1]["text"]
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "OPERATIONS.md")) as f:
+        page = [line for line in f if "`%s`" % event in line]
+    check(page, "%s is not in docs/OPERATIONS.md" % event)
+    for part in parts:
+        check(part in text, "'%s' is not in: %s" % (part, text))
+        check(any(part in line for line in page), "docs/OPERATIONS.md does not have '%s' beside %s" % (part, event))
+    return text
+
+
 def main(scenarios):
     """Runs the scenarios named on the command line, or all."""
     wanted = sys.argv[1:]

@@ -7,7 +7,8 @@ import random
 import time
 
 import mesh
-from mesh import BUILD, Mesh, check, free_port, outcomes, wait_for
+from mesh import BUILD, Mesh, check, free_port, outcomes, said, wait_for
+from small_disk import SmallDisk
 
 SEED = int(os.environ.get("WEFT_SEED", "0")) or random.randrange(1 << 31)
 
@@ -113,6 +114,61 @@ def a_sink_that_is_down_holds_nobody():
         m.drain()
 
 
+def full_disks():
+    """The disk of the outbox is full, then that of a sink: it is said what and
+    where, alerts and rows wait, and each is sent once when there is room."""
+    with Mesh("disks that are full") as m:
+        n, port = 3000, free_port()
+        try:
+            disk = SmallDisk(m, 600000, "notifier0")
+        except PermissionError:
+            print("SKIP: full_disks: only root can mount a small disk")
+            return
+        with disk:
+            m.source(port, ["tom-notifier"], alerts=n, golden=True)
+            process = notifier(m, 0, port)
+            process.config["service"]["data_dir"] = disk.path
+            process.write()
+            m.start()
+            said(process, "OUTBOX-ERROR", "outbox.db: database or disk is full; alerts wait, nothing is lost, and "
+                 "it is tried again: is there room on that disk, and may it be written to?")
+            wait_for(lambda: "alerts wait" in process.http("/readyz")[1], 60, "readyz says that they wait")
+            check(m.processes["source"].running(), "all was settled on a full disk")
+            #  A small commit may still have found room: then it was over, and began anew.
+            check(len(process.events("OUTBOX-ERROR")) <= 1 + len(process.events("OUTBOX-WELL")),
+                  "it is said more than once")
+            disk.resize(60000000)
+            said(process, "OUTBOX-WELL")
+            check(m.processes["source"].wait(60) == 0, "source failed")
+            wait_for_all(m, n)
+            each_once(m, n, ["everything", "here"], m.path("all.jsonl"))
+            m.drain()
+
+
+def full_disk_of_a_sink():
+    with Mesh("the disk of a sink is full") as m:
+        n, port = 1000, free_port()
+        try:
+            disk = SmallDisk(m, 100000, "notifier0")
+        except PermissionError:
+            print("SKIP: full_disk_of_a_sink: only root can mount a small disk")
+            return
+        with disk:
+            m.source(port, ["tom-notifier"], alerts=n, golden=True)
+            some = os.path.join(disk.path, "some.jsonl")
+            process = notifier(m, 0, port, sinks=[
+                {"name": "all", "kind": "jsonl", "path": m.path("all.jsonl")},
+                {"name": "some", "kind": "jsonl", "path": some}])
+            m.start()
+            check(m.processes["source"].wait(60) == 0, "a full disk holds the stream")
+            said(process, "SINK-DOWN", "No space left on device")
+            wait_for(lambda: process.metric('weft_sink_queue{sink="some"}') > 0, 60, "its rows wait")
+            disk.resize(60000000)
+            wait_for(lambda: len(keys(some)) == n, 60, "all is sent")
+            each_once(m, n, ["here"], some)
+            m.drain()
+
+
 def latency_is_short():
     with Mesh("from receipt to file") as m:
         #  Long enough that the median is not of those that waited for the link.
@@ -138,4 +194,5 @@ def latency_is_short():
 
 if __name__ == "__main__":
     mesh.main([owner_and_standby_are_killed_in_turn,
-               a_sink_that_is_down_holds_nobody, latency_is_short])
+               a_sink_that_is_down_holds_nobody, full_disks, full_disk_of_a_sink,
+               latency_is_short])

@@ -119,7 +119,27 @@ def who_speaks_nonsense_is_named_by_address():
             check("127.0.0.1" in said, said)
 
 
+def redis_that_refuses_the_password():
+    """It is said and waited for; the password stands in no log."""
+    with Mesh("Redis refuses the password", redis=True) as m:
+        m.redis.command("CONFIG", "SET", "requirepass", "the right one")
+        with open(m.path("password"), "w") as f:
+            f.write("another-one-5521\n")
+        sink = m.sink([free_port()])
+        sink.config["redis"] = {"address": m.redis.address, "password_file": m.path("password")}
+        sink.write()
+        sink.start()
+        mesh.said(sink, "REDIS-DOWN", "AUTH: WRONGPASS invalid username-password pair")
+        wait_for(lambda: sink.http("/readyz")[0] == 503 and "WRONGPASS" in sink.http("/readyz")[1], 60, "readyz")
+        with open(sink.log) as f:
+            check("another-one-5521" not in f.read(), "the password is in the log")
+        with open(m.path("password"), "w") as f:
+            f.write("the right one\n")
+        sink.restart()
+        wait_for(lambda: "WRONGPASS" not in sink.http("/readyz")[1] and sink.http("/readyz")[0], 60, "it goes on")
+
+
 if __name__ == "__main__":
-    mesh.main([a_sigterm_that_comes_too_early_is_a_clean_drain,
+    mesh.main([redis_that_refuses_the_password, a_sigterm_that_comes_too_early_is_a_clean_drain,
                what_has_no_address_is_named,
                who_speaks_nonsense_is_named_by_address])

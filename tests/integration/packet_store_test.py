@@ -10,7 +10,8 @@ import sys
 import time
 
 import mesh
-from mesh import BUILD, STAGES, Mesh, check, free_port, wait_for
+from mesh import BUILD, STAGES, Mesh, check, free_port, said, wait_for
+from small_disk import SmallDisk
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "proto", "python"))
@@ -151,51 +152,22 @@ def over_http():
         m.drain()
 
 
-class SmallDisk:
-    """A folder of so many bytes; None where only root can make one."""
-
-    def __init__(self, m, size):
-        self.path = m.path("disk")
-        os.makedirs(self.path)
-        self.call("mount", "-t", "tmpfs", "-o", "size=%d" % size, "weft-test",
-                  self.path)
-
-    def call(self, *words):
-        if subprocess.run(words, stderr=subprocess.DEVNULL).returncode:
-            raise PermissionError(words)
-
-    def resize(self, size):
-        self.call("mount", "-o", "remount,size=%d" % size, self.path)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        for name in ("ingest", "sink"):
-            self.mesh_kill(name)
-        self.call("umount", self.path)
-
-    def mesh_kill(self, name):
-        pass
-
-
 def on_small_disk(title, work, **options):
     with Mesh(title, redis=True) as m:
         port = free_port()
         alerts = simulate(m.path("sim"), 400)
         try:
-            disk = SmallDisk(m, 3000000)
+            disk = SmallDisk(m, 3000000, "ingest", "sink")
         except PermissionError:
             print("SKIP: %s: only root can mount a small disk" % title)
             return
-        disk.mesh_kill = lambda name: m.processes[name].kill()
         with disk:
             one = ingest(m, port, [alerts], stay=True, rate=100,
                          store=os.path.join(disk.path, "packets"),
                          store_segment=1000000, **options)
             refs_sink(m, [port])
             m.start()
-            wait_for(lambda: one.events("STORE-STOPPED"), 60, "the disk is full")
+            said(one, "STORE-STOPPED", "No space left on device")
             wait_for(lambda: one.metric("weft_store_stopped") == 1, 10,
                      "the metric says so")
             work(m, one, disk)
@@ -224,7 +196,7 @@ def full_disk_that_holds():
         wait_for(lambda: one.http("/readyz")[0] == 503, 10, "it waits")
         check("not stored" in one.http("/readyz")[1], one.http("/readyz")[1])
         disk.resize(60000000)
-        wait_for(lambda: one.events("STORE-RESUMES"), 60, "there is room again")
+        said(one, "STORE-RESUMES")
         wait_for(lambda: settled(m)["settled"] == 400, 60, "all are settled")
         check(all(ref != "-" for _, ref in references(m)), "one is unstored")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+import mesh
 from mesh import BUILD, Mesh, check, free_port, main, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "peers"))
@@ -142,7 +143,8 @@ def learnt_and_kept():
         settles(m, 60)
         wait_for(lambda: process.metric("weft_ingest_registry_down") == 1, 60,
                  "the metric says that the registry is down")
-        wait_for(lambda: process.events("INGEST-REGISTRY-DOWN"), 60, "so does the log")
+        mesh.said(process, "INGEST-REGISTRY-DOWN", "Failed to connect to",
+                  "asked again with a growing pause; ids that are known go on")
 
 
 def dead_registry():
@@ -154,12 +156,14 @@ def dead_registry():
         m.start()
         wait_for(lambda: "schema id 8" in process.http("/readyz")[1], 60,
                  "/readyz names the schema")
-        wait_for(lambda: process.events("INGEST-SCHEMA-WAITED"), 60, "the log says it")
+        mesh.said(process, "INGEST-SCHEMA-WAITED", "the input stands still, nothing is lost: it waits for schema id ")
+        mesh.said(process, "INGEST-REGISTRY-DOWN", "Failed to connect to",
+                  "asked again with a growing pause; ids that are known go on")
         check(not total(m).get("received"), "booked %s" % total(m))
         check(not process.events("INGEST-SCHEMA-CAME"), "it came from nowhere")
         registry.start()
         settles(m, len(datums))
-        wait_for(lambda: process.events("INGEST-SCHEMA-CAME"), 60, "the end is said, too")
+        mesh.said(process, "INGEST-SCHEMA-CAME")
         registry.stop()
 
 
@@ -173,8 +177,9 @@ def unknown_id():
         ingest(m, [folder], registry)
         m.start()
         settles(m, 9, dead=3)
-        said = letters(m)
-        check("schema id 99 is not known: the registry does not know it" in said, said)
+        mesh.said(m.processes["ingest"], "INGEST-SCHEMA-ABSENT", "the registry does not know it")
+        text = letters(m)
+        check("schema id 99 is not known: the registry does not know it" in text, text)
         check(registry.asked.count(99) == 1, "asked %s" % registry.asked)
         registry.stop()
 
@@ -192,7 +197,7 @@ def lying_id():
         longer["fields"].append({"name": "more", "type": "double"})
         restart(m, registry, process, m.path("b"), datums[10:20], json.dumps(longer))
         settles(m, 20)
-        wait_for(lambda: process.events("INGEST-SCHEMA-ID-LIES"), 60, "the lie is named")
+        mesh.said(process, "INGEST-SCHEMA-ID-LIES")
         wait_for(lambda: process.metric("weft_ingest_schema_conflicts") == 1, 60, "and counted")
         #  A third fits as well, with other values: not a guess.
         text = compact(schema)
@@ -239,6 +244,7 @@ def wrong_credentials():
         m.start()
         wait_for(lambda: "HTTP status 401, see registry_login_file" in process.http("/readyz")[1],
                  60, "/readyz says that the login is wrong")
+        mesh.said(process, "INGEST-REGISTRY-DOWN", "HTTP status 401, see registry_login_file")
         with open(login, "w") as f:
             f.write("weft:right\n")
         process.kill()

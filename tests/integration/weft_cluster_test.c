@@ -7,14 +7,17 @@
 #include <stdatomic.h>
 
 #include "cluster_private.h"
+#include "weft_cluster_parts.h"
 #include "weft_history.h"
 #include "weft_ledger.h"
 #include "weft_log.h"
 #include "weft_seen.h"
 #include "weft_slot.h"
 #include "weft_time.h"
+#include "weft_written.h"
 
 enum { BATCH = 64, OBJECTS = 12, NIGHT = 61000, FULL = 61001, ROUNDS = 3 };
+enum { LONG_MS = 240000 };  //  only ends what hangs
 
 static cluster_private_t cluster;
 static weft_redis_t *redis;
@@ -212,17 +215,17 @@ static void
 keys_that_are_torn_apart_are_waited_for (void **state)
 {
     (void)state;
-    const char *received = "ledger:{61000:topic/0:40}:received";
+    const char *received = "ledger:61000:{topic/0:40}:received";
     weft_booking_t one = booking (INT64_C (40) << 17, 88, WEFT_BOOKED_SETTLED);
     assert_int_equal (weft_ledger_book (batch, &one, 1), 0);
     uint64_t waited = weft_redis_counts (redis).waited;
-    move_t move = begin_move (slot_of ("61000:topic/0:40"));
+    move_t move = begin_move (slot_of ("topic/0:40"));
     move_key (&move, received);
     one = booking ((INT64_C (40) << 17) + 1, 89, WEFT_BOOKED_SETTLED);
     assert_int_equal (weft_ledger_book (batch, &one, 1), WEFT_EDOWN);
     assert_non_null (strstr (weft_redis_why (redis), "TRYAGAIN"));
     assert_true (weft_redis_counts (redis).waited > waited);
-    move_key (&move, "ledger:{61000:topic/0:40}:settled");
+    move_key (&move, "ledger:61000:{topic/0:40}:settled");
     end_move (&move);
     int rc;
     while ((rc = weft_ledger_book (batch, &one, 1)) == WEFT_EDOWN)
@@ -303,6 +306,81 @@ every_master_must_keep_what_it_acknowledges (void **state)
     cluster_private_must (&cluster.nodes[1], "CONFIG SET appendonly yes");
 }
 
+static void
+set_node_timeout (int ms)
+{
+    for (int i = 0; i < cluster.n; i++)
+        cluster_private_must (&cluster.nodes[i],
+                              "CONFIG SET cluster-node-timeout %d", ms);
+}
+
+static long
+count_waits (int i)
+{
+    char reply[16384];
+    assert_true (cluster_private_ask (&cluster.nodes[i], "INFO commandstats",
+                                      reply, sizeof reply));
+    const char *at = strstr (reply, "cmdstat_wait:calls=");
+    return at ? strtol (at + strlen ("cmdstat_wait:calls="), NULL, 10) : 0;
+}
+
+//  WAIT would block for all its time; once somebody follows, it is asked again.
+static void
+who_is_alone_is_not_waited_for (void)
+{
+    long waits = -1, others = 0;
+    int64_t until = weft_time_ms () + LONG_MS;
+    //  Not all nodes hear at once that a replica has failed.
+    while (count_waits (0) != waits && weft_time_ms () < until) {
+        waits = count_waits (0);
+        others = count_waits (1);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    }
+    assert_int_equal (count_waits (0), waits);
+    assert_true (count_waits (1) >= others + 5);
+    cluster_private_restart (&cluster, CLUSTER_MASTERS);
+    while (count_waits (0) == waits && weft_time_ms () < until) {
+        (void)!weft_redis_written (redis, 0);
+        pause_ms (20);
+    }
+    assert_true (count_waits (0) > waits);
+}
+
+static void
+what_no_replica_has_is_not_kept (void **state)
+{
+    (void)state;
+    put ("kept", "a blob");
+    cluster_private_t followers = cluster;
+    for (int i = 0; i < CLUSTER_MASTERS; i++)
+        followers.nodes[i].pid = 0;
+    cluster_private_wait (&followers, "INFO replication",
+                          "master_link_status:up");
+    assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    //  Stopped, but nobody thinks that they have failed.
+    set_node_timeout (LONG_MS);
+    for (int i = CLUSTER_MASTERS; i < cluster.n; i++)
+        kill (cluster.nodes[i].pid, SIGSTOP);
+    put ("kept", "another blob");
+    assert_int_equal (weft_redis_written (redis, 0), WEFT_EDOWN);
+    assert_non_null (strstr (weft_redis_why (redis), "its replica has not"));
+    for (int i = CLUSTER_MASTERS; i < cluster.n; i++)
+        kill (cluster.nodes[i].pid, SIGCONT);
+    assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    //  A replica that has failed takes over from nobody.
+    set_node_timeout (2000);
+    cluster_private_kill (&cluster, CLUSTER_MASTERS);
+    put ("kept", "a third blob");
+    assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    who_is_alone_is_not_waited_for ();
+    cluster_private_t replicas = cluster;
+    for (int i = 0; i < CLUSTER_MASTERS; i++)
+        replicas.nodes[i].pid = 0;
+    cluster_private_wait (&replicas, "INFO replication",
+                          "master_link_status:up");
+}
+
 //  What happens to the cluster meanwhile.
 
 static atomic_bool ending;
@@ -374,6 +452,76 @@ reshard (int from, int to)
         }
         pause_ms (100);
     }
+}
+
+//  Of its slots it keeps, as far as this connection knows, one.
+static void
+a_master_with_few_slots_is_asked (void **state)
+{
+    (void)state;
+    weft_redis_t *other = weft_redis_new (cluster.address, NULL);
+    assert_int_equal (weft_redis_written (other, LONG_MS), 0);
+    weft_cluster_t *map = other->cluster;
+    int last = WEFT_SLOT_NONE, node = map->owner[0];
+    for (int i = 0; i < 16384 && map->owner[i] == node; last = i++)
+        map->owner[i] = WEFT_NODE_NONE;
+    map->owner[last] = (int16_t)node;
+    assert_int_equal (cluster.nodes[0].port, map->nodes[node].port);
+    long waits = count_waits (0);
+    assert_int_equal (weft_redis_written (other, LONG_MS), 0);
+    assert_true (count_waits (0) > waits);
+    //  And if it has none by a map that is out of date, nothing is known.
+    node = map->owner[0] != WEFT_NODE_NONE ? map->owner[0] : map->owner[last];
+    for (int i = 0; i < 16384; i++)
+        if (map->owner[i] == node)
+            map->owner[i] = WEFT_NODE_NONE;
+    assert_int_equal (weft_redis_written (other, 0), WEFT_EDOWN);
+    assert_int_equal (weft_redis_written (other, LONG_MS), 0);
+    weft_redis_destroy (&other);
+}
+
+//  Until no node takes another one for failed.
+static void
+wait_for_health (void)
+{
+    char reply[16384];
+    for (int i = 0; i < cluster.n; i++)
+        while (!cluster_private_ask (&cluster.nodes[i], "CLUSTER NODES", reply,
+                                     sizeof reply) ||
+               strstr (reply, "fail"))
+            pause_ms (20);
+}
+
+//  The replica of node 0 gets nothing, until what it misses is not remembered
+//  any more; then it takes over.
+static void
+what_went_with_a_master_is_said (void **state)
+{
+    (void)state;
+    int follower = CLUSTER_MASTERS;
+    wait_for_health ();
+    assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    set_node_timeout (LONG_MS);
+    kill (cluster.nodes[follower].pid, SIGSTOP);
+    put ("gone", "a blob");
+    assert_int_equal (weft_redis_written (redis, 0), WEFT_EDOWN);
+    while (redis->journals[0].first || redis->journals[1].first) {
+        assert_int_equal (weft_redis_written (redis, 0), WEFT_EDOWN);
+        for (int i = 0; i < 2; i++)
+            weft_journal_prune (&redis->journals[i], weft_time_ms ());
+        pause_ms (100);
+    }
+    cluster_private_kill (&cluster, 0);
+    kill (cluster.nodes[follower].pid, SIGCONT);
+    for (int i = 1; i < cluster.n; i++)
+        cluster_private_must (&cluster.nodes[i],
+                              "CONFIG SET cluster-node-timeout 2000");
+    assert_int_equal (weft_redis_written (redis, LONG_MS), WEFT_EAGAIN);
+    assert_int_equal (weft_redis_written (redis, LONG_MS), 0);
+    cluster_private_restart (&cluster, 0);
+    wait_for_role ("master_link_status:up", 3);
+    set_node_timeout (2000);
+    wait_for_health ();
 }
 
 static void *
@@ -550,6 +698,9 @@ main (void)
         cmocka_unit_test (who_won_before_a_crash_is_settled_after_it),
         cmocka_unit_test (what_is_no_cluster_is_said),
         cmocka_unit_test (every_master_must_keep_what_it_acknowledges),
+        cmocka_unit_test (what_no_replica_has_is_not_kept),
+        cmocka_unit_test (a_master_with_few_slots_is_asked),
+        cmocka_unit_test (what_went_with_a_master_is_said),
         cmocka_unit_test (nothing_is_lost_while_slots_move_and_masters_die),
     };
     return cmocka_run_group_tests (tests, start, stop);

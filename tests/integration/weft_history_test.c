@@ -173,6 +173,87 @@ an_idle_history_may_go (void **state)
     one.keep_s = 0;
     assert_int_equal (weft_history_put (batch, &one, 1), 0);
     assert_int_equal (kept_for ("lc:ztf:idle"), -1);
+    one.at = 1;  //  a part is a change, too
+    one.size = 2;
+    one.keep_s = 100000;
+    assert_int_equal (weft_history_put (batch, &one, 1), 0);
+    assert_in_range (kept_for ("lc:ztf:idle"), 90000, 100000);
+    one.keep_s = 0;
+    assert_int_equal (weft_history_put (batch, &one, 1), 0);
+    assert_int_equal (kept_for ("lc:ztf:idle"), -1);
+}
+
+//  A part goes into what stands, and nowhere else.
+static void
+a_part_is_written_into_what_stands (void **state)
+{
+    (void)state;
+    weft_history_t one = item ("a", 0, "head....");
+    assert_int_equal (weft_history_put (batch, &one, 1), 0);
+    weft_history_t late = one, all = one;
+    one.blob = (const uint8_t *)"ab";
+    one.size = 2;
+    one.at = 4;
+    assert_int_equal (weft_history_put (batch, &one, 1), 0);
+    assert_false (one.lost);
+    assert_blob ("a", "headab..");
+    late.blob = (const uint8_t *)"xy";
+    late.size = 2;
+    late.at = 6;
+    assert_int_equal (weft_history_put (batch, &late, 1), 0);
+    assert_true (late.lost);
+    assert_int_equal (late.version, one.version);
+    assert_int_equal (late.size, 8);
+    assert_memory_equal (late.blob, "headab..", 8);
+    assert_int_equal (weft_history_put (batch, &all, 1), 0);
+    assert_true (all.lost);
+    assert_blob ("a", "headab..");
+}
+
+//  Parts and wholes in one batch, which is issued twice.
+static void
+a_part_that_is_repeated_finds_itself (void **state)
+{
+    (void)state;
+    size_t first = 0;
+    weft_history_t three[3] = { item ("a", 0, "first"), item ("b", 0, "second"),
+                                item ("c", 0, "third") };
+    assert_int_equal (weft_history_put (batch, three, 3), 0);
+    three[1].blob = (const uint8_t *)"++";
+    three[1].size = 2;
+    three[1].at = 1;
+    three[2].blob = (const uint8_t *)"again";
+    three[2].size = 5;
+    three[0] = item ("d", 0, "new");
+    weft_batch_clear (batch);
+    assert_int_equal (weft_history_put_ask (batch, three, 3, &first), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal (weft_batch_run (batch), 0);
+        assert_int_equal (weft_history_put_answer (batch, first, three, 3), 0);
+        for (int k = 0; k < 3; k++)
+            assert_false (three[k].lost);
+    }
+    assert_blob ("b", "s++ond");
+    assert_blob ("c", "again");
+    assert_blob ("d", "new");
+}
+
+static void
+a_part_of_nothing_is_not_written (void **state)
+{
+    (void)state;
+    weft_history_t one = item ("gone", 12345, "part");
+    one.at = 8;
+    assert_int_equal (weft_history_put (batch, &one, 1), 0);
+    assert_true (one.lost);
+    assert_int_equal (one.version, 0);
+    assert_blob ("gone", NULL);
+    one = item ("gone", 0, "part");
+    one.at = 8;
+    assert_int_equal (weft_history_put (batch, &one, 1), WEFT_ERANGE);
+    one.version = 1;
+    one.at = WEFT_HISTORY_MOST;
+    assert_int_equal (weft_history_put (batch, &one, 1), WEFT_ETOOBIG);
 }
 
 int
@@ -189,6 +270,9 @@ main (void)
         TEST (what_is_too_short_is_begun_anew),
         TEST (names_and_sizes_have_limits),
         TEST (an_idle_history_may_go),
+        TEST (a_part_is_written_into_what_stands),
+        TEST (a_part_that_is_repeated_finds_itself),
+        TEST (a_part_of_nothing_is_not_written),
     };
     weft_log_init ("test", WEFT_ERROR + 1);
     return both_run (tests);

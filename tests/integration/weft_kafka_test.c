@@ -1,147 +1,22 @@
 //  The Kafka input against librdkafka's own cluster in this process: what is
 //  committed, what is read again, who has which partition.
 
-#include "unit/testing.h"
+#include "integration/kafka_mock.h"
 
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
-#include <poll.h>
-#include <unistd.h>
-
-#include "weft_kafka.h"
-#include "weft_time.h"
-
-enum { PARTITIONS = 2, MESSAGES = 50, PATIENCE_MS = 120000 };
-
-typedef struct {
-    rd_kafka_t *producer;
-    rd_kafka_mock_cluster_t *cluster;
-    char brokers[256];
-} rig_t;
-
-static int
-open_rig (void **state)
+//  Whoever comes next has nothing to read.
+static void
+assert_committed (const rig_t *rig, const char *topic)
 {
-    static rig_t rig;
+    weft_message_t message;
+    weft_kafka_t *kafka = open_member (rig, topic);
     char why[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new ();
-    rd_kafka_conf_set (conf, "test.mock.num.brokers", "1", why, sizeof (why));
-    rig.producer = rd_kafka_new (RD_KAFKA_PRODUCER, conf, why, sizeof (why));
-    assert_non_null (rig.producer);
-    rig.cluster = rd_kafka_handle_mock_cluster (rig.producer);
-    assert_non_null (rig.cluster);
-    snprintf (rig.brokers, sizeof (rig.brokers), "%s",
-              rd_kafka_mock_cluster_bootstraps (rig.cluster));
-    *state = &rig;
-    return 0;
-}
-
-static int
-close_rig (void **state)
-{
-    rig_t *rig = *state;
-    rd_kafka_destroy (rig->producer);
-    return 0;
-}
-
-//  Offsets `first` to `end` of each partition, "partition:offset" in each.
-static void
-produce (const rig_t *rig, const char *topic, int first, int end)
-{
-    for (int partition = 0; partition < PARTITIONS; partition++)
-        for (int i = first; i < end; i++) {
-            char text[32];
-            snprintf (text, sizeof (text), "%d:%d", partition, i);
-            assert_int_equal (
-                rd_kafka_producev (rig->producer, RD_KAFKA_V_TOPIC (topic),
-                                   RD_KAFKA_V_PARTITION (partition),
-                                   RD_KAFKA_V_VALUE (text, strlen (text)),
-                                   RD_KAFKA_V_MSGFLAGS (RD_KAFKA_MSG_F_COPY),
-                                   RD_KAFKA_V_END),
-                0);
-        }
-    assert_int_equal (rd_kafka_flush (rig->producer, PATIENCE_MS), 0);
-}
-
-static void
-fill_topic (rig_t *rig, const char *topic)
-{
-    assert_int_equal (
-        rd_kafka_mock_topic_create (rig->cluster, topic, PARTITIONS, 1), 0);
-    produce (rig, topic, 0, MESSAGES);
-}
-
-//  Without a static name, which this cluster does not know: such a member would
-//  have to be waited out.
-static weft_kafka_t *
-open_behind (const rig_t *rig, const char *topic, int64_t backlog_from)
-{
-    char *topics[] = { (char *)(uintptr_t)topic };
-    char why[WEFT_INPUT_WHY];
-    const weft_kafka_config_t config = { .brokers = rig->brokers,
-                                         .topics = { topics, 1 },
-                                         .group = topic[0] == '^' ? topic + 1
-                                                                  : topic,
-                                         .member = "",
-                                         .start = "earliest",
-                                         .security = "plaintext",
-                                         .sasl = "",
-                                         .user = "",
-                                         .password_file = "",
-                                         .ca_file = "",
-                                         .backlog_from = backlog_from,
-                                         .backlog_share = 0.5,
-                                         .prefetch_mb = 1,
-                                         .rebalance_ms = 1000,
-                                         .discover_s = 1 };
-    weft_kafka_t *kafka = weft_kafka_new (&config, why);
-    if (!kafka)
-        fail_msg ("%s", why);
-    return kafka;
-}
-
-static weft_kafka_t *
-open_member (const rig_t *rig, const char *topic)
-{
-    return open_behind (rig, topic, 0);
-}
-
-//  The next message of a member, waited for; false after `ms` without any.
-static bool
-next (weft_kafka_t *kafka, weft_message_t *message, int ms)
-{
-    weft_input_t *input = weft_kafka_input (kafka);
-    for (int64_t until = weft_time_ms () + ms; weft_time_ms () < until;) {
-        assert_int_equal (weft_kafka_beat (kafka, weft_time_ms ()), 0);
-        int rc = input->next (input, message);
-        if (rc == 1)
-            return true;
-        assert_int_equal (rc, WEFT_EAGAIN);
-        struct pollfd fd = { .fd = weft_kafka_fd (kafka), .events = POLLIN };
-        (void)poll (&fd, 1, 50);
-    }
-    return false;
-}
-
-//  Reads one message whole, of one item that is on its way now.
-static weft_position_t
-take (weft_kafka_t *kafka, const weft_message_t *message)
-{
-    weft_input_t *input = weft_kafka_input (kafka);
-    weft_position_t at = message->at;
-    weft_kafka_take (kafka, &at);
-    input->advance (input, 1);
-    return at;
-}
-
-static void
-check_text (const weft_message_t *message)
-{
-    char want[32];
-    snprintf (want, sizeof (want), "%d:%lld", message->partition,
-              (long long)message->at.offset);
-    assert_int_equal (message->size, strlen (want));
-    assert_memory_equal (message->data, want, strlen (want));
+    for (int64_t until = weft_time_ms () + PATIENCE_MS;
+         !weft_kafka_ready (kafka, why, sizeof (why)) &&
+         weft_time_ms () < until;)
+        (void)next (kafka, &message, 50);
+    assert_true (weft_kafka_ready (kafka, why, sizeof (why)));
+    assert_false (next (kafka, &message, 1000));
+    weft_kafka_destroy (&kafka);
 }
 
 //  Everything but the 10th of partition 0 ends: that is what is read again, and
@@ -184,15 +59,77 @@ only_what_is_settled_is_committed (void **state)
     }
     weft_kafka_destroy (&kafka);
 
-    kafka = open_member (rig, "settled");
-    char why[256];
-    for (int64_t until = weft_time_ms () + PATIENCE_MS;
-         !weft_kafka_ready (kafka, why, sizeof (why)) &&
-         weft_time_ms () < until;)
-        (void)next (kafka, &message, 50);
-    assert_true (weft_kafka_ready (kafka, why, sizeof (why)));
+    assert_committed (rig, "settled");
+}
+
+//  Reads a topic that nobody else reads to its end; all of it is settled.
+static void
+read_whole (const rig_t *rig, const char *topic)
+{
+    weft_message_t message;
+    weft_kafka_t *kafka = open_member (rig, topic);
+    for (int i = 0; i < PARTITIONS * MESSAGES; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_true (message.at.offset < MESSAGES);
+        weft_position_t at = take (kafka, &message);
+        weft_kafka_end (kafka, &at);
+    }
     assert_false (next (kafka, &message, 1000));
     weft_kafka_destroy (&kafka);
+}
+
+//  Settled, but whoever knows of it might forget it: read once more. And once
+//  it is safe, it is committed.
+static void
+what_might_be_forgotten_is_not_committed (void **state)
+{
+    rig_t *rig = *state;
+    fill_topic (rig, "forgetful");
+    booked_rc = WEFT_EDOWN;
+    read_whole (rig, "forgetful");
+    booked_rc = 0;
+    read_whole (rig, "forgetful");
+    assert_committed (rig, "forgetful");
+}
+
+//  It takes long to be sure, as long as leaving the group may take: the commit
+//  has its own time after that.
+static void
+what_is_safe_late_is_committed (void **state)
+{
+    rig_t *rig = *state;
+    fill_topic (rig, "late");
+    safe_after_ms = 3500;
+    read_whole (rig, "late");
+    safe_after_ms = 0;
+    assert_committed (rig, "late");
+}
+
+static void
+settle_all (weft_kafka_t *kafka)
+{
+    weft_message_t message;
+    for (int i = 0; i < PARTITIONS * MESSAGES; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        weft_position_t at = take (kafka, &message);
+        weft_kafka_end (kafka, &at);
+    }
+}
+
+//  Settled and not yet safe, and then it is gone: the same member reads it once
+//  more, and commits that.
+static void
+what_is_gone_is_read_again (void **state)
+{
+    rig_t *rig = *state;
+    fill_topic (rig, "gone");
+    booked_rc = WEFT_EDOWN;
+    weft_kafka_t *kafka = open_member (rig, "gone");
+    settle_all (kafka);
+    booked_rc = WEFT_EAGAIN;
+    settle_all (kafka);
+    weft_kafka_destroy (&kafka);
+    assert_committed (rig, "gone");
 }
 
 //  A partition may be assigned more than once before the group is at rest; each
@@ -330,6 +267,88 @@ live_comes_before_backlog (void **state)
     weft_kafka_destroy (&kafka);
 }
 
+//  While nothing ends, a backlog is read up to some hundreds in flight and no
+//  further; what is new comes all the same, and the rest when they have ended.
+static void
+a_backlog_waits_for_what_is_in_flight (void **state)
+{
+    const rig_t *rig = *state;
+    enum { MANY = 600, LIVE = 5, MOST = 400 };
+    static weft_position_t open[PARTITIONS * (MANY + LIVE)];
+    weft_message_t message;
+    int n = 0;
+    assert_int_equal (
+        rd_kafka_mock_topic_create (rig->cluster, "many", PARTITIONS, 1), 0);
+    produce (rig, "many", 0, MANY);
+    weft_kafka_t *kafka = open_behind (rig, "many", MANY);
+    for (int64_t until = weft_time_ms () + PATIENCE_MS;
+         !weft_kafka_holds_back (kafka) && weft_time_ms () < until;) {
+        if (next (kafka, &message, 500))
+            open[n++] = take (kafka, &message);
+        assert_true (n < MOST);
+    }
+    assert_true (n >= 256);
+    produce (rig, "many", MANY, MANY + LIVE);
+    for (int fresh = 0; fresh < PARTITIONS * LIVE;) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        open[n++] = take (kafka, &message);
+        fresh += message.at.offset >= MANY;
+        assert_true (n < MOST);
+    }
+    assert_true (weft_kafka_holds_back (kafka));
+    for (int i = 0; i < n; i++)
+        weft_kafka_end (kafka, &open[i]);
+    for (; n < PARTITIONS * (MANY + LIVE); n++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        open[n] = take (kafka, &message);
+        weft_kafka_end (kafka, &open[n]);
+    }
+    assert_false (next (kafka, &message, 500));
+    weft_kafka_destroy (&kafka);
+}
+
+//  What is new settles slowly: the backlog goes on beside it. First nothing ends
+//  until both are in flight, then the backlog alone does.
+static void
+slow_live_does_not_stop_the_backlog (void **state)
+{
+    const rig_t *rig = *state;
+    enum { MANY = 600, LIVE = 300, BEGIN = MANY - MANY / 20 };
+    enum { N_LIVE = PARTITIONS * (MANY + LIVE - BEGIN) };
+    static weft_position_t back[PARTITIONS * BEGIN], live[N_LIVE];
+    weft_message_t message;
+    int n_live = 0, n_back = 0;
+    assert_int_equal (
+        rd_kafka_mock_topic_create (rig->cluster, "slow", PARTITIONS, 1), 0);
+    produce (rig, "slow", 0, MANY);
+    weft_kafka_t *kafka = open_behind (rig, "slow", MANY);
+    for (int64_t until = weft_time_ms () + PATIENCE_MS;
+         (n_live < N_LIVE || !weft_kafka_holds_back (kafka)) &&
+         weft_time_ms () < until;) {
+        if (!next (kafka, &message, 500))
+            continue;
+        if (n_live + n_back == 0)
+            produce (rig, "slow", MANY, MANY + LIVE);
+        if (message.at.offset >= BEGIN)
+            live[n_live++] = take (kafka, &message);
+        else
+            back[n_back++] = take (kafka, &message);
+    }
+    assert_int_equal (n_live, N_LIVE);
+    assert_true (weft_kafka_holds_back (kafka));
+    for (int i = 0; i < n_back; i++)
+        weft_kafka_end (kafka, &back[i]);
+    for (; n_back < PARTITIONS * BEGIN; n_back++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_true (message.at.offset < BEGIN);
+        back[n_back] = take (kafka, &message);
+        weft_kafka_end (kafka, &back[n_back]);
+    }
+    for (int i = 0; i < n_live; i++)
+        weft_kafka_end (kafka, &live[i]);
+    weft_kafka_destroy (&kafka);
+}
+
 //  Looked at from outside: everything once, partition by partition, and no
 //  group is the wiser.
 static void
@@ -410,6 +429,7 @@ a_wrong_option_is_named (void **state)
                                        .sasl = "",
                                        .user = "",
                                        .password_file = "",
+                                       .token_file = "",
                                        .ca_file = "",
                                        .prefetch_mb = 1,
                                        .discover_s = 1 };
@@ -448,8 +468,13 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_wrong_option_is_named),
         cmocka_unit_test (only_what_is_settled_is_committed),
+        cmocka_unit_test (what_might_be_forgotten_is_not_committed),
+        cmocka_unit_test (what_is_safe_late_is_committed),
+        cmocka_unit_test (what_is_gone_is_read_again),
         cmocka_unit_test (an_old_epoch_moves_nothing),
         cmocka_unit_test (live_comes_before_backlog),
+        cmocka_unit_test (a_backlog_waits_for_what_is_in_flight),
+        cmocka_unit_test (slow_live_does_not_stop_the_backlog),
         cmocka_unit_test (a_topic_is_looked_at_from_outside),
     };
     return cmocka_run_group_tests (tests, open_rig, close_rig);

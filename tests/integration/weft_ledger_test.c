@@ -163,6 +163,148 @@ a_packet_without_id_is_counted (void **state)
     assert_account (1, 0, 0, 1, 0);
 }
 
+static weft_booking_t
+undecoded (int64_t offset)
+{
+    weft_booking_t one = booking (offset, 0, WEFT_BOOKED_DEAD);
+    one.survey = weft_str ("");
+    one.night = WEFT_LEDGER_NO_NIGHT;
+    return one;
+}
+
+static void
+assert_undecoded (uint64_t received, uint64_t settled, uint64_t dead)
+{
+    weft_account_t account = account_of (WEFT_LEDGER_NO_NIGHT);
+    assert_int_equal (account.received, received);
+    assert_int_equal (account.settled, settled);
+    assert_int_equal (account.dead, dead);
+    assert_int_equal (account.in_flight, 0);
+    assert_true (account.balanced);
+}
+
+//  Read as a dead letter, and again when it can be decoded: counted once, and
+//  the letter is what becomes of it.
+static void
+a_position_that_died_undecoded_counts_once (void **state)
+{
+    (void)state;
+    weft_booking_t dead = undecoded (5);
+    assert_int_equal (weft_ledger_take (batch, &dead, 1), 0);
+    assert_int_equal (dead.booked, WEFT_BOOKED_NONE);
+    //  Until it is booked it may still become decodable.
+    assert_undecoded (0, 0, 0);
+    assert_int_equal (weft_ledger_book (batch, &dead, 1), 0);
+    assert_undecoded (1, 0, 1);
+    weft_booking_t both[] = { booking (5, 50, 0), booking (6, 60, 0) };
+    assert_int_equal (weft_ledger_take (batch, both, 2), 0);
+    assert_int_equal (both[0].booked, WEFT_BOOKED_DEAD);
+    assert_int_equal (both[1].booked, WEFT_BOOKED_NONE);
+    assert_account (1, 0, 0, 0, 1);
+    //  Put back, it is settled where it died.
+    dead = booking (5, 50, WEFT_BOOKED_SETTLED);
+    dead.night = WEFT_LEDGER_NO_NIGHT;
+    dead.replayed = true;
+    assert_int_equal (weft_ledger_book (batch, &dead, 1), 0);
+    assert_undecoded (1, 1, 0);
+    //  And it is read once more, by another group: still one.
+    assert_int_not_equal (take_one (5, 50, NULL), WEFT_BOOKED_NONE);
+    assert_account (1, 0, 0, 0, 1);
+}
+
+//  The other way round: what was received under a night stays there.
+static void
+a_position_that_cannot_be_decoded_any_more_counts_once (void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    const int64_t offsets[N] = { 3, 9, INT64_C (7) << 17, 12 };
+    weft_booking_t many[N];
+    assert_int_equal (take_one (3, 30, NULL), WEFT_BOOKED_NONE);
+    assert_int_equal (book_one (9, 90, WEFT_BOOKED_SETTLED), 1);
+    many[0] = booking (offsets[2], 70, WEFT_BOOKED_DEAD);
+    many[0].night = 61001;
+    assert_int_equal (weft_ledger_book (batch, many, 1), 0);
+    for (int i = 0; i < N; i++)
+        many[i] = undecoded (offsets[i]);
+    assert_int_equal (weft_ledger_find (batch, many, N), 0);
+    assert_int_equal (many[0].night, 61000);
+    assert_int_equal (many[1].night, 61000);
+    assert_int_equal (many[2].night, 61001);
+    assert_int_equal (many[3].night, WEFT_LEDGER_NO_NIGHT);
+    assert_int_equal (weft_ledger_take (batch, many, N), 0);
+    assert_int_equal (many[0].booked, WEFT_BOOKED_NONE);
+    assert_int_equal (many[1].booked, WEFT_BOOKED_SETTLED);
+    assert_int_equal (many[2].booked, WEFT_BOOKED_DEAD);
+    assert_int_equal (weft_ledger_book (batch, many, 1), 0);
+    assert_account (2, 1, 0, 1, 0);
+    assert_undecoded (0, 0, 0);
+}
+
+//  Taken under a night, and booked dead undecoded by somebody who had asked
+//  before: the first outcome wins, and it leaves the night.
+static void
+a_position_that_died_undecoded_meanwhile_counts_once (void **state)
+{
+    (void)state;
+    weft_booking_t dead = undecoded (5);
+    assert_int_equal (take_one (5, 50, NULL), WEFT_BOOKED_NONE);
+    assert_int_equal (take_one (6, 60, NULL), WEFT_BOOKED_NONE);
+    assert_int_equal (weft_ledger_book (batch, &dead, 1), 0);
+    assert_int_equal (book_one (5, 50, WEFT_BOOKED_SETTLED), WEFT_BOOKED_DEAD);
+    assert_int_equal (book_one (6, 60, WEFT_BOOKED_SETTLED),
+                      WEFT_BOOKED_SETTLED);
+    assert_account (1, 1, 0, 0, 0);
+    assert_undecoded (1, 0, 1);
+    //  It was settled, too: whoever has its id is its duplicate.
+    bool seen = false;
+    take_one (7, 50, &seen);
+    assert_true (seen);
+    assert_account (2, 1, 0, 0, 1);
+    //  Put back, its letter moves where it was booked.
+    dead = booking (5, 50, WEFT_BOOKED_SETTLED);
+    dead.night = WEFT_LEDGER_NO_NIGHT;
+    dead.replayed = true;
+    assert_int_equal (weft_ledger_book (batch, &dead, 1), 0);
+    assert_undecoded (1, 1, 0);
+}
+
+static int64_t
+count_nights (void)
+{
+    weft_batch_clear (batch);
+    weft_batch_words (batch, "SCARD", "ledger:nights");
+    assert_int_equal (weft_batch_run (batch), 0);
+    return weft_reply_int (weft_batch_reply (batch, 0), -1);
+}
+
+//  Two partitions by turns, and a night whose account has run out.
+static void
+nights_that_have_run_out_are_not_asked_again (void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    weft_booking_t many[N];
+    for (int i = 0; i < N; i++) {
+        many[i] = booking (8 * i + 1, 10 + i, WEFT_BOOKED_SETTLED);
+        many[i].partition = i % 2;
+    }
+    many[4].night = 61001;
+    assert_int_equal (weft_ledger_book (batch, many, N), 0);
+    weft_batch_clear (batch);
+    weft_batch_words (batch, "SADD", "ledger:nights", "60000");
+    assert_int_equal (weft_batch_run (batch), 0);
+    assert_int_equal (count_nights (), 3);
+    for (int i = 0; i < N; i++) {
+        many[i] = undecoded (8 * i + 1);
+        many[i].partition = i % 2;
+    }
+    assert_int_equal (weft_ledger_find (batch, many, N), 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal (many[i].night, i == 4 ? 61001 : 61000);
+    assert_int_equal (count_nights (), 2);
+}
+
 static void
 positions_far_apart_and_backwards (void **state)
 {
@@ -244,7 +386,7 @@ a_wrong_account_does_not_balance (void **state)
     assert_int_equal (book_one (5, 50, WEFT_BOOKED_SETTLED), 1);
     weft_batch_clear (batch);
     weft_batch_words (batch, "SETBIT",
-                      spread ? "ledger:{61000:night/topic/3:0}:dead"
+                      spread ? "ledger:61000:{night/topic/3:0}:dead"
                              : "ledger:61000:dead:night/topic/3:0",
                       "5", "1");
     assert_int_equal (weft_batch_run (batch), 0);
@@ -292,6 +434,10 @@ main (void)
         TEST (a_replayed_dead_letter_moves_to_settled),
         TEST (a_replay_that_has_an_id_at_last_is_seen),
         TEST (a_packet_without_id_is_counted),
+        TEST (a_position_that_died_undecoded_counts_once),
+        TEST (a_position_that_cannot_be_decoded_any_more_counts_once),
+        TEST (a_position_that_died_undecoded_meanwhile_counts_once),
+        TEST (nights_that_have_run_out_are_not_asked_again),
         TEST (positions_far_apart_and_backwards),
         TEST (nights_and_sources_are_apart),
         TEST (a_whole_batch_and_its_limits),

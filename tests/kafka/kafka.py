@@ -67,10 +67,52 @@ def tool(*words, data=None, check=True):
     return run.stdout.decode()
 
 
+def authority(folder, name):
+    """A certificate authority of a test's own: name.crt, name.key in the folder."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.crt"], check=True,
+                   stderr=subprocess.DEVNULL)
+    return f"{folder}/{name}.crt"
+
+
+def certificate(folder):
+    """The brokers' key and certificate for 127.0.0.1, signed by ca.crt beside it."""
+    where = folder / "broker.pem"
+    if where.exists():
+        return where
+    folder.mkdir(parents=True, exist_ok=True)
+    authority(folder, "ca")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    quiet = {"check": True, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker", "-keyout",
+                    f"{folder}/broker.key", "-out", f"{folder}/broker.csr"], **quiet)
+    subprocess.run(["openssl", "x509", "-req", "-days", "2", "-in", f"{folder}/broker.csr", "-CA", f"{folder}/ca.crt",
+                    "-CAkey", f"{folder}/ca.key", "-CAcreateserial", "-extfile", f"{folder}/names", "-out",
+                    f"{folder}/broker.crt"], **quiet)
+    where.write_text((folder / "broker.key").read_text() + (folder / "broker.crt").read_text())
+    return where
+
+
+def feed(address, topic, messages):
+    """(partition, bytes) of each; durable when it returns. How many."""
+    command = [str(BUILD / "tests" / "kafka_tool_main"), "feed", address, topic]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as run:
+        for partition, data in messages:
+            run.stdin.write(struct.pack("<II", partition, len(data)) + data)
+        run.stdin.close()
+        said = run.stdout.read().decode()
+        why = run.stderr.read().decode()
+    if run.returncode:
+        raise RuntimeError(f"cannot feed {topic}: {why[-400:]}")
+    return int(said)
+
+
 class Broker:
     def __init__(self, cluster, number):
         self.cluster, self.number = cluster, number
         self.port, self.controller, self.sasl = free_port(), free_port(), free_port()
+        self.tls, self.token = free_port(), free_port()
         self.folder = cluster.folder / f"broker-{number}"
         self.process = None
 
@@ -80,15 +122,20 @@ class Broker:
         jaas = ("org.apache.kafka.common.security.scram.ScramLoginModule required "
                 f"username=\"{USER}\" password=\"{PASSWORD}\";")
         self.folder.mkdir(parents=True, exist_ok=True)
+        secure = self.secure() if self.cluster.secure else []
+        more = "".join(f",{name}://127.0.0.1:{port}" for name, port in
+                       (("TLS", self.tls), ("TOKEN", self.token)) if secure)
         (self.folder / "server.properties").write_text("\n".join([
             "process.roles=broker,controller",
             f"node.id={self.number}",
             "controller.quorum.voters=" + ",".join(f"{b.number}@127.0.0.1:{b.controller}" for b in brokers),
             f"listeners=PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{self.sasl},"
-            f"CONTROLLER://127.0.0.1:{self.controller}",
+            f"CONTROLLER://127.0.0.1:{self.controller}{more}",
             "controller.listener.names=CONTROLLER",
             "inter.broker.listener.name=PLAINTEXT",
-            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,"
+            "TLS:SASL_SSL,TOKEN:SASL_SSL",
+            *secure,
             "sasl.enabled.mechanisms=SCRAM-SHA-256",
             f"listener.name.sasl.scram-sha-256.sasl.jaas.config={jaas}",
             f"offsets.topic.replication.factor={copies}",
@@ -108,6 +155,20 @@ class Broker:
             self.java("kafka.tools.StorageTool", "format", "-t", self.cluster.id, "-c",
                       self.folder / "server.properties", "--add-scram",
                       f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]")
+
+    def secure(self):
+        """Two encrypted listeners: SCRAM with TLS, and OAUTHBEARER with tokens
+        that nobody has signed, which Kafka takes for tests."""
+        scram = f"username=\"{USER}\" password=\"{PASSWORD}\""
+        return [
+            "ssl.keystore.type=PEM", f"ssl.keystore.location={certificate(self.cluster.folder)}",
+            "listener.name.tls.sasl.enabled.mechanisms=SCRAM-SHA-256",
+            "listener.name.tls.scram-sha-256.sasl.jaas.config="
+            f"org.apache.kafka.common.security.scram.ScramLoginModule required {scram};",
+            "listener.name.token.sasl.enabled.mechanisms=OAUTHBEARER",
+            "listener.name.token.oauthbearer.sasl.jaas.config="
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+            "unsecuredLoginStringClaim_sub=\"broker\";"]
 
     def java(self, *words):
         done = subprocess.run(["java", "-cp", f"{self.cluster.libs}/*", *map(str, words)],
@@ -132,8 +193,9 @@ class Broker:
 class Kafka:
     """One or three brokers in a folder of their own."""
 
-    def __init__(self, folder, brokers=1):
+    def __init__(self, folder, brokers=1, secure=False):
         self.libs = jars()
+        self.secure = secure
         self.folder = pathlib.Path(folder).resolve()
         self.id = "d2VmdC1rYWZrYS10ZXN0cw"  # any 16 bytes
         self.brokers = []
@@ -146,6 +208,14 @@ class Kafka:
     @property
     def sasl_address(self):
         return ",".join(f"127.0.0.1:{b.sasl}" for b in self.brokers)
+
+    @property
+    def tls_address(self):
+        return ",".join(f"127.0.0.1:{b.tls}" for b in self.brokers)
+
+    @property
+    def token_address(self):
+        return ",".join(f"127.0.0.1:{b.token}" for b in self.brokers)
 
     def start(self, seconds=240):
         for broker in self.brokers:
@@ -187,18 +257,7 @@ class Kafka:
         tool("create", self.address, topic, partitions, min(3, len(self.brokers)))
 
     def feed(self, topic, messages):
-        """(partition, bytes) of each; durable when it returns. How many."""
-        command = [str(BUILD / "tests" / "kafka_tool_main"), "feed", self.address, topic]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as run:
-            for partition, data in messages:
-                run.stdin.write(struct.pack("<II", partition, len(data)) + data)
-            run.stdin.close()
-            said = run.stdout.read().decode()
-            why = run.stderr.read().decode()
-        if run.returncode:
-            raise RuntimeError(f"cannot feed {topic}: {why[-400:]}")
-        return int(said)
+        return feed(self.address, topic, messages)
 
     def ends(self, topic):
         """partition -> (first offset, next offset)"""
@@ -215,43 +274,80 @@ class Kafka:
                                        for p, (low, high) in self.ends(topic).items())
 
 
-# -- ./run kafka up|down ------------------------------------------------------
+# -- ./run kafka up|put|down --------------------------------------------------
+
+UP = BUILD / "kafka" / "up"
+
+
+def running():
+    """Brokers that `up` has started and that are still there, by their process."""
+    pids = []
+    for pid in (UP / "pids").read_text().split() if (UP / "pids").exists() else []:
+        try:
+            if str(UP).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                pids.append(int(pid))
+        except OSError:
+            pass
+    return pids
+
 
 def up(words):
     count = int(words[words.index("--brokers") + 1]) if "--brokers" in words else 1
-    folder = BUILD / "kafka" / "up"
-    down([])
-    shutil.rmtree(folder, ignore_errors=True)
-    kafka = Kafka(folder, count).start()
-    (folder / "pids").write_text("\n".join(str(b.process.pid) for b in kafka.brokers) + "\n")
-    print(f"brokers        {kafka.address}")
-    print(f"with SASL      {kafka.sasl_address}  (sasl_plaintext, SCRAM-SHA-256, {USER}, {PASSWORD})")
-    print(f"folder         {folder}")
-    print("ends with      ./run kafka down")
+    if running():
+        print((UP / "said").read_text(), end="")
+        print("kafka: it runs already, with its topics; ./run kafka down stops it", file=sys.stderr)
+        return 1
+    shutil.rmtree(UP, ignore_errors=True)
+    kafka = Kafka(UP, count).start()
+    (UP / "pids").write_text("\n".join(str(b.process.pid) for b in kafka.brokers) + "\n")
+    (UP / "address").write_text(kafka.address)
+    said = (f"brokers        {kafka.address}\n"
+            f"with SASL      {kafka.sasl_address}  (sasl_plaintext, SCRAM-SHA-256, {USER}, {PASSWORD})\n"
+            f"folder         {UP}\n"
+            "packets go in  ./run kafka put TOPIC PATH...\n"
+            "ends with      ./run kafka down, its topics with it; the next one has other ports\n")
+    (UP / "said").write_text(said)
+    print(said, end="")
+    return 0
+
+
+def put(words):
+    """Each file is one message, of four partitions in turn."""
+    if len(words) < 2:
+        print("usage: ./run kafka put TOPIC PATH...", file=sys.stderr)
+        return 2
+    if not running():
+        print("kafka: none runs; ./run kafka up starts one", file=sys.stderr)
+        return 1
+    topic, files = words[0], []
+    for path in map(pathlib.Path, words[1:]):
+        if not path.exists():
+            print(f"kafka: {path}: no such file or folder", file=sys.stderr)
+            return 2
+        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    address = (UP / "address").read_text()
+    tool("create", address, topic, 4, min(3, len(address.split(","))), check=False)
+    done = feed(address, topic, ((n % 4, path.read_bytes()) for n, path in enumerate(files)))
+    print(f"{done} messages are in {topic}; weft peek kafka://{address.split(',')[0]}/{topic}")
     return 0
 
 
 def down(_):
-    pids = BUILD / "kafka" / "up" / "pids"
-    for pid in pids.read_text().split() if pids.exists() else []:
-        try:
-            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-            if str(pids.parent).encode() in command:
-                os.kill(int(pid), signal.SIGTERM)
-                while pathlib.Path(f"/proc/{pid}").exists():
-                    time.sleep(0.1)
-        except OSError:
-            pass
-    if pids.exists():
-        pids.unlink()
+    pids = running()
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        while pathlib.Path(f"/proc/{pid}").exists():
+            time.sleep(0.1)
+    (UP / "pids").unlink(missing_ok=True)
+    print("kafka: it is down" if pids else "kafka: none runs", file=sys.stderr)
     return 0
 
 
 def main():
     words = sys.argv[1:]
-    commands = {"up": up, "down": down}
+    commands = {"up": up, "put": put, "down": down}
     if not words or words[0] not in commands:
-        print("usage: ./run kafka up [--brokers 3] | down\n\n"
+        print("usage: ./run kafka up [--brokers 3] | put TOPIC PATH... | down\n\n"
               "A real Kafka on this machine, without ZooKeeper, for experiments: its jars are\n"
               "downloaded with Maven once. Where ingest reads from is printed.",
               file=sys.stderr if words and words[0] not in ("-h", "--help") else sys.stdout)

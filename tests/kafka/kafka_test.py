@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """ingest and a real Kafka: every message has one outcome, and is told."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import packets  # noqa: E402
 from mesh import BUILD, Mesh, check, free_port, wait_for  # noqa: E402
 
 WEFT = os.path.join(BUILD, "bin", "weft")
-COPIES = int(os.environ.get("WEFT_KAFKA_COPIES", "5000"))
+COPIES = 5000
 CLUSTER = None
 
 
@@ -60,6 +61,51 @@ def events(process, event):
     return [row["text"] for row in process.events(event)]
 
 
+def unlike(was, now):
+    """What a copy must not share with its packet, and what it must: None if so."""
+    def rest(row):
+        points = sorted(json.dumps({k: v for k, v in p.items() if k != "id"}, sort_keys=True)
+                        for p in row["points"])
+        return dict({k: v for k, v in row.items()
+                     if k not in ("path", "raw_ref", "alert_id", "object_id")}, points=points)
+
+    def own(row):
+        """Numbers that no other object's packets may have."""
+        sources = {p["id"] for p in row["points"] if p["kind"] == "D"} if row["survey"] == "lsst" else set()
+        return {("object", row["object_id"])} | sources | {row["alert_id"]}
+    if own(was) & own(now) or len(own(was)) != len(own(now)):
+        return "ids"
+    return None if rest(was) == rest(now) else "values"
+
+
+def copies():
+    """A copy is its packet with other ids of the same length, whole and alone."""
+    with Mesh("copies are what they should be") as m:
+        got, folder = packets.Packets(BUILD), pathlib.Path(m.path("copies"))
+        folder.mkdir()
+        sources = got.sources["ztf"] + got.sources["lsst"]
+        for n, source in enumerate(sources):
+            copy = source.copy(n)
+            check(len(copy) == len(source.data), "the copy of %s has another size" % source.row["path"])
+            (folder / ("%05d" % n)).write_bytes(copy)
+        found = packets.look(WEFT, got.schemas, [str(folder)])
+        for n, source in enumerate(sources):
+            rows = found[str(folder / ("%05d" % n))]
+            check(len(rows) == 1 and packets.key_of(rows[0]) == source.key(n),
+                  "the copy of %s is %s" % (source.row["path"], rows[0]))
+            check(unlike(source.row, rows[0]) is None, "the copy of %s has other %s" % (
+                source.row["path"], unlike(source.row, rows[0])))
+        print("     %d packets of ZTF, %d of LSST" % (
+            len(got.sources["ztf"]), len(got.sources["lsst"])))
+
+
+def moved(m):
+    """What is told of copies as if their sources had been another object's."""
+    keys = [key.split("/") for key in m.redis.command("KEYS", "event:row:reassociated/*")]
+    return [key for key in keys
+            if any(packets.is_of_copy(int(name), COPIES) for name in key[2:5] if name.isdigit())]
+
+
 def every_packet():
     """Native packets and copies on four partitions: all settled, offsets at the
     end, every copy once in the sink."""
@@ -70,7 +116,7 @@ def every_packet():
         fed = CLUSTER.feed(topic, got.native()) + CLUSTER.feed(topic, got.copies(0, COPIES))
         check(fed == len(got.files) + COPIES, "fed %d" % fed)
         source = ingest(m, port, topics=[topic], group=topic, schemas=str(got.schemas))
-        m.sink([port], base=packets.BASE, most=max(COPIES, 1))
+        m.sink([port], base=packets.BASE, also=packets.SMALL, most=max(COPIES, 1))
         begin = time.monotonic()
         m.start()
         want, least, most = got.expect(COPIES)
@@ -82,15 +128,20 @@ def every_packet():
         wait_for(lambda: CLUSTER.at_end(topic, topic), 10, "offsets are at the end")
         ids = mesh.ids(m.path("sink.ids"))
         check(sorted(ids) == list(range(COPIES)), "%d ids in the sink" % len(ids))
-        url = "kafka://%s/%s?last=25" % (CLUSTER.address, topic)
-        looked = subprocess.run([WEFT, "peek", "--schemas", str(got.schemas), url],
-                                stdout=subprocess.PIPE, check=False).stdout.splitlines()
-        places = [json.loads(line)["path"].split("#")[0] for line in looked]
-        check(len(set(places)) == 100, "%d messages looked at" % len(set(places)))
-        check(CLUSTER.at_end(topic, topic), "looking moved an offset")
-        print("     %d messages in %.1f s, %.0f MB of memory" % (
-            fed, took, source.memory_mb()))
+        check(not moved(m), "copies have taken sources from one another: %s" % moved(m)[:3])
+        print("     %d messages in %.1f s, %.0f MB of memory" % (fed, took, source.memory_mb()))
+        looked_at(got, topic)
         m.drain()
+
+
+def looked_at(got, topic):
+    """weft peek of a topic, which moves no offset."""
+    url = "kafka://%s/%s?last=25" % (CLUSTER.address, topic)
+    looked = subprocess.run([WEFT, "peek", "--schemas", str(got.schemas), url],
+                            stdout=subprocess.PIPE, check=False).stdout.splitlines()
+    places = [json.loads(line)["path"].split("#")[0] for line in looked]
+    check(len(set(places)) == 100, "%d messages looked at" % len(set(places)))
+    check(CLUSTER.at_end(topic, topic), "looking moved an offset")
 
 
 def drained():
@@ -154,7 +205,7 @@ def live_before_backlog():
         CLUSTER.feed(topic, got.copies(0, backlog))
         source = ingest(m, port, topics=[topic], group=topic, schemas=str(got.schemas),
                         backlog_from=500, rate=150)
-        m.sink([port], base=packets.BASE, most=backlog + live)
+        m.sink([port], base=packets.BASE, also=packets.SMALL, most=backlog + live)
         m.start()
         wait_for(lambda: ledger(m)["settled"] > 200, 60, "the backlog is begun")
         told, late = m.path("sink.ids"), []
@@ -191,7 +242,8 @@ def wrong_credentials():
                         password_file=m.path("password"))
         m.sink([port])
         m.start()
-        wait_for(lambda: events(source, "KAFKA-CREDENTIALS"), 60, "it says so")
+        mesh.said(source, "KAFKA-CREDENTIALS", "the brokers refuse options.sasl, user, password_file or token_file; "
+                  "it is tried again")
         wait_for(lambda: "password_file" in source.http("/readyz")[1], 30, "so does readyz")
         check(source.http("/readyz")[0] == 503, "it is ready all the same")
         pathlib.Path(m.path("password")).write_text(real.PASSWORD + "\n")
@@ -221,6 +273,48 @@ def topic_goes():
         m.drain()
 
 
+def named_topic_goes():
+    """One of two topics that are named is deleted: it is said, the other is read."""
+    with Mesh("a topic that is named goes", redis=True) as m:
+        port, night = free_port(), simulated(m, 200)
+        for topic in ("stays", "goes"):
+            CLUSTER.create(topic, 2)
+        CLUSTER.feed("stays", spread(night[:50], 2))
+        CLUSTER.feed("goes", spread(night[50:100], 2))
+        source = ingest(m, port, topics=["stays", "goes"], group="named")
+        m.sink([port])
+        m.start()
+        wait_for(settled(m, 100), 60, "both are read")
+        real.tool("drop", CLUSTER.address, "goes")
+        mesh.said(source, "KAFKA-TOPIC-GONE")
+        CLUSTER.feed("stays", spread(night[100:], 2))
+        wait_for(settled(m, len(night)), 60, "the other is read on")
+        m.drain()
+
+
+def from_the_future():
+    """ingest's clock is 40 s behind: messages come from the future, each is read
+    once, and both clocks are named."""
+    with Mesh("a clock 40 s behind", redis=True) as m:
+        port, topic, night = free_port(), "future", simulated(m, 100)
+        CLUSTER.create(topic)
+        CLUSTER.feed(topic, spread(night))
+        source = ingest(m, port, topics=[topic], group=topic)
+        pathlib.Path(m.path("clock")).write_text("-40\n")
+        source.env = {"LD_PRELOAD": os.path.abspath(os.path.join(mesh.STAGES, "libclock_preload.so")),
+                      "WEFT_TEST_CLOCK": m.path("clock"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        m.sink([port])
+        m.start()
+        wait_for(settled(m, len(night)), 60, "all is settled")
+        wait_for(lambda: CLUSTER.at_end(topic, topic), 30, "offsets are at the end")
+        text = mesh.said(source, "KAFKA-CLOCK", "s ahead of this host's clock: that of its producer, of the broker or "
+                         "this one is wrong.")
+        check(len(events(source, "KAFKA-CLOCK")) == 1, "it is said of each message")
+        check(10 < float(text.split(" s ahead")[0].split()[-1]) <= 41, text)
+        mesh.said(source, "CLOCK-OFF", "one of the two is wrong")
+        m.drain()
+
+
 def two_of_one_name():
     with Mesh("two replicas of one name", redis=True) as m:
         ports, topic = (free_port(), free_port()), "fenced"
@@ -243,9 +337,9 @@ def two_of_one_name():
         second.kill(15)
 
 
-def main():
+def run(scenarios):
+    """Each against one Kafka, which ends with this test, whoever ends that."""
     global CLUSTER
-    #  Whoever ends this test ends Kafka with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         CLUSTER = real.Kafka(os.path.join(BUILD, "kafka", "test-%d" % os.getpid()))
@@ -253,10 +347,22 @@ def main():
         packets.skip(str(why))
     try:
         CLUSTER.start()
-        mesh.main([every_packet, drained, gap, live_before_backlog, wrong_credentials, topic_goes, two_of_one_name])
+        mesh.main(scenarios)
     finally:
         CLUSTER.kill()
         shutil.rmtree(CLUSTER.folder, ignore_errors=True)
+
+
+def main():
+    global COPIES
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", nargs="*", help="only these (default: all)")
+    parser.add_argument("--copies", type=int, default=COPIES,
+                        help="permuted copies in every_packet, half of them LSST's (default: %(default)s)")
+    options = parser.parse_args()
+    COPIES, sys.argv[1:] = options.copies, options.scenario
+    run([copies, every_packet, drained, gap, live_before_backlog, wrong_credentials, topic_goes,
+         named_topic_goes, from_the_future, two_of_one_name])
 
 
 if __name__ == "__main__":

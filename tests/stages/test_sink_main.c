@@ -8,7 +8,7 @@
 
 typedef struct {
     char *file, *down;
-    int64_t base, most;
+    int64_t base, also, most;
     weft_texts_t torn, never;
 } options_t;
 
@@ -16,6 +16,7 @@ static const weft_option_t option_table[] = {
     WEFT_OPT_TEXT (options_t, file, NULL, "where ids go"),
     WEFT_OPT_TEXT (options_t, down, "", "down while this file exists"),
     WEFT_OPT_INT (options_t, base, "0", 0, 9e18, "", "subtracted from ids"),
+    WEFT_OPT_INT (options_t, also, "0", 0, 9e18, "", "from those below base"),
     WEFT_OPT_INT (options_t, most, "10000000", 1, 1e9, "", "ids below this"),
     WEFT_OPT_TEXTS (options_t, torn, "ids that fail with EIO"),
     WEFT_OPT_TEXTS (options_t, never, "ids that are out of range"),
@@ -56,13 +57,21 @@ close_sink (void **self_p)
     *self_p = NULL;
 }
 
+//  Which alert it is, of those that are counted from a base.
+static int64_t
+number_of (const sink_t *self, const weft_alert_t *alert)
+{
+    const options_t *options = self->options;
+    int64_t id = weft_alert_envelope (alert)->alert_id;
+    bool other = options->also && id < options->base;
+    return id - (other ? options->also : options->base);
+}
+
 static int
 sink (void *arg, const weft_alert_t *in, weft_section_t *out)
 {
     const sink_t *self = arg;
-    weft_buf_addf (
-        out, "%lld\n",
-        (long long)(weft_alert_envelope (in)->alert_id - self->options->base));
+    weft_buf_addf (out, "%lld\n", (long long)number_of (self, in));
     return 0;
 }
 
@@ -85,8 +94,7 @@ commit (void *arg,
     weft_buf_t lines;
     weft_buf_init (&lines, 16 << 20);
     for (size_t i = 0; i < n; i++) {
-        int64_t id =
-            weft_alert_envelope (in[i])->alert_id - self->options->base;
+        int64_t id = number_of (self, in[i]);
         if (id < 0 || id >= self->options->most)
             continue;
         if (self->bits[id / 8] >> (id % 8) & 1)

@@ -29,9 +29,9 @@ static const weft_avro_want_t row_wants[] = {
     { "id", WEFT_AVRO_WHOLE, 0, -1 },
 };
 static const weft_avro_group_t groups[] = {
-    { "", top_wants, 3 },
-    { "rows[]", row_wants, 1 },
-    { "inner", row_wants, 1 },
+    { "", top_wants, 3, NULL },
+    { "rows[]", row_wants, 1, NULL },
+    { "inner", row_wants, 1, NULL },
 };
 
 static int

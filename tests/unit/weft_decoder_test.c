@@ -674,6 +674,8 @@ an_id_is_never_trusted (void **state)
     assert_non_null (strstr (bench->item.why, "left after the record"));
     assert_int_equal (decode_framed (bench, 12345), WEFT_ESCHEMA);
     assert_non_null (strstr (bench->item.why, "12345"));
+    //  Each unknown id is a schema of its own.
+    assert_string_equal (bench->item.schema, "id:12345");
 }
 
 //  Two schemas fit the bytes: if they read the same, the older name is taken,

@@ -46,9 +46,11 @@ at_the_ceiling_the_oldest_go (void **state)
     assert_int_equal (count (&journal), 2);
     assert_int_equal (journal.size, 8);
     assert_int_equal (journal.first->when, 3);
+    assert_int_equal (journal.gone, 2);
     //  One that is larger than the journal is not remembered at all.
     weft_journal_add (&journal, 9, "larger than it", 14, 1);
     assert_int_equal (journal.size, 8);
+    assert_int_equal (journal.gone, 9);
     weft_journal_fini (&journal);
     weft_journal_fini (&journal);
 }
