@@ -43,7 +43,8 @@ class Node:
         self.process = subprocess.Popen(
             [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
              "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+             "--appendonly", "yes", "--appendfsync", "everysec",
+             "--auto-aof-rewrite-min-size", "512mb", "--save", "",
              "--repl-diskless-sync-delay", "0", "--daemonize", "no"],
             stdout=log, stderr=log)
         wait_for(lambda: self.command("PING") == "PONG", f"no answer from {self.place}")

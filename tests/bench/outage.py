@@ -23,7 +23,7 @@ import packets  # noqa: E402
 from mesh import Mesh  # noqa: E402
 from night import DEMO_FILTERS, options_for, publish_model, quantile  # noqa: E402
 
-BACKLOG = int(os.environ.get("WEFT_BENCH_BACKLOG", "300000"))
+BACKLOG = max(400, int(os.environ.get("WEFT_BENCH_BACKLOG", "300000")))
 BEFORE = 2000    # alerts before the outage: the group has committed offsets
 RATE = 256       # new alerts a second
 LIVE_MOST = 900  # seconds of them
@@ -189,7 +189,9 @@ def measure(mesh, cluster, folder, row):
     publish_model(mesh, folder / "training", 7, alerts=3000)
     options = options_for(mesh, [], filters=DEMO_FILTERS)
     options["ingest"] = {"brokers": cluster.address, "topics": [TOPIC], "group": GROUP,
-                         "member": "bench", "store": "off"}
+                         "member": "bench", "store": "off",
+                         # A partition has a backlog lane however small the backlog is made.
+                         "backlog_from": min(10000, BACKLOG // PARTITIONS // 2)}
     mesh.configure(options)
     ingest = mesh.of("ingest")[0]
     before_the_outage(mesh, cluster, stream, ingest)

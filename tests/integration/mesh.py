@@ -158,7 +158,8 @@ class Redis:
         self.popen = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.socket,
              "--dir", self.folder, "--appendonly", "yes", "--appendfsync",
-             "everysec", "--save", "", "--maxmemory-policy", "noeviction"],
+             "everysec", "--auto-aof-rewrite-min-size", "512mb", "--save", "",
+             "--maxmemory-policy", "noeviction"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(5000):
             try:

@@ -68,7 +68,8 @@ class Redis:
         log = open(self.folder / "redis.log", "ab")
         self.process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+             "--appendonly", "yes", "--appendfsync", "everysec",
+             "--auto-aof-rewrite-min-size", "512mb", "--save", "",
              "--maxmemory-policy", "noeviction", "--daemonize", "no"],
             stdout=log, stderr=log)
         self.wait()
