@@ -10,12 +10,13 @@
 #include "weft_time.h"
 
 #define EXPOSURE 30.0  //  s, where the packet does not tell
+#define EXPOSURE_MOST 86400.0
 
 //  Middle of an exposure, MJD TAI, from its start in JD UTC.
 static inline double
 middle (double jd, double exptime)
 {
-    if (!(exptime > 0))
+    if (!(exptime > 0 && exptime < EXPOSURE_MOST))
         exptime = EXPOSURE;
     return weft_time_tai_of_utc (jd - WEFT_MJD_OF_JD + exptime / 172800);
 }

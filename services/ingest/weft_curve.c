@@ -2,6 +2,9 @@
 
 #include "weft_curve.h"
 
+//  MJD from which on it is no day but a dummy's seconds.
+#define NO_DAY 1e5
+
 #define FEW 32  //  rows that are sooner found one by one than by sorting all
 
 _Static_assert(offsetof (weft_point_t, known_at) == 120,
@@ -92,6 +95,27 @@ weft_curve_find (const weft_curve_t *self, uint8_t kind, int64_t key)
     return is_at (self, at, &wanted) ? &self->rows[at] : NULL;
 }
 
+bool
+weft_point_is_dated (const weft_point_t *row)
+{
+    return row->mjd > 0 && row->mjd < 2e9;
+}
+
+//  Those that have a date, cleaned, in place. Returns how many.
+static size_t
+clean_dated (weft_point_t *rows, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!weft_point_is_dated (&rows[i]))
+            continue;
+        if (kept != i)
+            rows[kept] = rows[i];
+        weft_point_clean (&rows[kept++]);
+    }
+    return kept;
+}
+
 //  One row for each key, in place. Returns how many are left.
 static size_t
 fold (weft_point_t *rows, size_t n)
@@ -154,15 +178,16 @@ compare_age (const void *x, const void *y)
     return weft_point_order (a, b);
 }
 
-//  What is older than a span before the newest row. As the ceiling below, this
+//  What is older than a span before the newest row that has a day. As the ceiling below, this
 //  keeps the merge commutative: the newest of a union are those of its parts.
 static void
 drop_old (weft_curve_t *self)
 {
-    double newest = -1e300;
+    double newest = 0;
     size_t n = 0;
     for (size_t i = 0; i < self->n; i++)
-        newest = self->rows[i].mjd > newest ? self->rows[i].mjd : newest;
+        if (self->rows[i].mjd > newest && self->rows[i].mjd < NO_DAY)
+            newest = self->rows[i].mjd;
     for (size_t i = 0; i < self->n; i++)
         if (self->rows[i].mjd >= newest - self->days)
             self->rows[n++] = self->rows[i];
@@ -258,8 +283,7 @@ weft_curve_merge (weft_curve_t *self,
         rc = weft_point_room (&self->news, &self->news_room, n);
     if (rc)
         return rc;
-    for (size_t i = 0; i < n; i++)
-        weft_point_clean (&rows[i]);
+    n = clean_dated (rows, n);
     if (!is_sorted (rows, n))
         qsort (rows, n, sizeof (*rows), compare);
     size_t before = self->n, missing = join_all (self, rows, fold (rows, n));

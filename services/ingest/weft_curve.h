@@ -39,7 +39,8 @@ void weft_curve_fini (weft_curve_t *self);
 //  Forgets the rows, keeps the memory.
 void weft_curve_clear (weft_curve_t *self);
 
-//  Merges rows, which are cleaned and sorted in place. *changed (may be NULL): does the
+//  Merges rows, which are cleaned and sorted in place; those without a date are
+//  left out. *changed (may be NULL): does the
 //  curve differ from before? WEFT_ENOMEM leaves it as it was.
 WEFT_CHECK int weft_curve_merge (weft_curve_t *self,
                                  weft_point_t *rows,
@@ -72,6 +73,10 @@ WEFT_CHECK int weft_point_room (weft_point_t **rows, size_t *room, size_t n);
 
 //  The order of kinds and keys: negative, 0 or positive.
 int weft_point_order (const weft_point_t *a, const weft_point_t *b);
+
+//  Does it tell when? Any time between 1858 and a survey's dummies, whose seconds
+//  stand where days should.
+bool weft_point_is_dated (const weft_point_t *row);
 
 //  Is `a` a better version of the same row than `b`? A total order.
 bool weft_point_better (const weft_point_t *a, const weft_point_t *b);

@@ -183,18 +183,26 @@ weft_point_clean (weft_point_t *row)
     clean_narrow (&row->score);
 }
 
-//  Rows from `i` to `end` of a piece, whose columns have been read.
+//  Of `n` rows behind the `*kept` first, whose columns have been read. One without
+//  a date is left out: nothing can be made of it, and it is no reason to lose the
+//  others.
 static int
-check_rows (weft_point_t *rows, size_t i, size_t end)
+keep_rows (weft_point_t *rows, size_t *kept, size_t n)
 {
-    for (; i < end; i++) {
+    size_t to = *kept;
+    for (size_t i = *kept; i < *kept + n; i++) {
         weft_point_clean (&rows[i]);
-        if (rows[i].kind < WEFT_KIND_D || rows[i].kind > WEFT_KIND_F ||
-            !__builtin_isfinite (rows[i].mjd))
+        if (rows[i].kind < WEFT_KIND_D || rows[i].kind > WEFT_KIND_F)
             return WEFT_EMALFORMED;
-        if (i && weft_point_order (&rows[i - 1], &rows[i]) >= 0)
+        if (!weft_point_is_dated (&rows[i]))
+            continue;
+        if (to && weft_point_order (&rows[to - 1], &rows[i]) >= 0)
             return WEFT_EMALFORMED;
+        if (to != i)
+            rows[to] = rows[i];
+        to++;
     }
+    *kept = to;
     return 0;
 }
 
@@ -225,25 +233,26 @@ open_piece (const uint8_t *bytes, size_t size, piece_t *piece)
 }
 
 //  Some rows at a time, which the processor has at hand while their columns are
-//  written one after the other.
+//  written one after the other. *kept: how many there are.
 static int
-read_rows (const piece_t *piece, weft_point_t *rows)
+read_rows (const piece_t *piece, weft_point_t *rows, size_t *kept)
 {
     weft_point_t none = weft_point_none ();
     int rc = 0;
+    *kept = 0;
     none.band = 0;  //  a column that was left out is 0
     for (size_t i = 0; !rc && i < piece->n; i += AT_ONCE) {
         size_t n = WEFT_MIN (piece->n - i, (size_t)AT_ONCE);
         const uint8_t *column = piece->data;
         for (size_t k = 0; k < n; k++)
-            memcpy (&rows[i + k], &none, sizeof (none));
+            memcpy (&rows[*kept + k], &none, sizeof (none));
         for (size_t c = 0; c < WEFT_COUNT (columns); c++) {
             if (!(piece->mask >> c & 1))
                 continue;
-            get_column (rows + i, column + i * columns[c].size, n, c);
+            get_column (rows + *kept, column + i * columns[c].size, n, c);
             column += piece->n * columns[c].size;
         }
-        rc = check_rows (rows, i, i + n);
+        rc = keep_rows (rows, kept, n);
     }
     return rc;
 }
@@ -262,6 +271,7 @@ static int
 read_more (weft_curve_t *self, const uint8_t *bytes, size_t size)
 {
     piece_t piece;
+    size_t kept;
     while (self->packed < size && bytes[self->packed]) {
         int rc = open_piece (bytes + self->packed, size - self->packed, &piece);
         if (!rc && self->n_added + piece.n > WEFT_CURVE_ROWS_MOST)
@@ -270,10 +280,10 @@ read_more (weft_curve_t *self, const uint8_t *bytes, size_t size)
             rc = weft_point_room (&self->added, &self->added_room,
                                   self->n_added + piece.n);
         if (!rc)
-            rc = read_rows (&piece, self->added + self->n_added);
+            rc = read_rows (&piece, self->added + self->n_added, &kept);
         if (rc)
             return rc;
-        self->n_added += piece.n;
+        self->n_added += kept;
         self->packed += piece.size;
     }
     return is_room (bytes + self->packed, size - self->packed)
@@ -286,14 +296,15 @@ static int
 read_all (weft_curve_t *self, const uint8_t *bytes, size_t size)
 {
     piece_t piece;
+    size_t kept;
     int rc = open_piece (bytes, size, &piece);
     if (!rc)
         rc = weft_point_room (&self->rows, &self->room, piece.n);
     if (!rc)
-        rc = read_rows (&piece, self->rows);
+        rc = read_rows (&piece, self->rows, &kept);
     if (rc)
         return rc;
-    self->n = piece.n;
+    self->n = kept;
     self->first = self->packed = piece.size;
     rc = read_more (self, bytes, size);
     int merged = self->n_added

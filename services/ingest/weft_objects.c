@@ -159,7 +159,8 @@ say_newer (weft_objects_t *self, const weft_history_t *history)
     weft_log (WEFT_ERROR, "INGEST-HISTORY-NEWER",
               "lc:%.*s:%.*s has a layout that this program does not know, a "
               "newer one wrote it: it stays as it is and this batch waits; run "
-              "one version, the newest, everywhere",
+              "one version, the newest, everywhere. Where none newer has run "
+              "it is damage: delete that key",
               (int)history->survey.n, history->survey.p,
               (int)history->object_id.n, history->object_id.p);
 }

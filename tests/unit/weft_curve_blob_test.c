@@ -2,6 +2,8 @@
 
 #include "testing.h"
 
+#include <math.h>
+
 #include "weft_curve.h"
 
 enum {
@@ -159,6 +161,65 @@ layouts_of_later_are_told_from_broken_ones (void **state)
     weft_buf_fini (&blob);
 }
 
+//  Row 4 of `rows` has no date: the others are kept.
+static void
+assert_others_stay (weft_point_t *rows, double mjd)
+{
+    weft_curve_t all = { .rows = rows, .n = ROWS }, read = { 0 };
+    weft_buf_t blob;
+    weft_buf_init (&blob, 1 << 20);
+    for (int i = 0; i < ROWS; i++) {
+        rows[i] = weft_point_none ();
+        rows[i].kind = WEFT_KIND_D;
+        rows[i].key = i;
+        rows[i].mjd = 59000 + i;
+    }
+    rows[4].mjd = mjd;
+    weft_curve_pack (&all, &blob);
+    weft_curve_pack (&all, &blob);  //  and in a piece that came later
+    assert_int_equal (weft_curve_unpack (&read, blob.data, blob.size), 0);
+    assert_int_equal (read.n, ROWS - 1);
+    assert_null (weft_curve_find (&read, WEFT_KIND_D, 4));
+    assert_non_null (weft_curve_find (&read, WEFT_KIND_D, ROWS - 1));
+    weft_curve_clear (&read);
+    read.days = 100;
+    assert_int_equal (weft_curve_merge (&read, rows, ROWS, NULL), 0);
+    assert_int_equal (read.n, ROWS - 1);
+    weft_buf_fini (&blob);
+    weft_curve_fini (&read);
+}
+
+static void
+a_row_without_a_date_costs_no_other (void **state)
+{
+    (void)state;
+    weft_point_t rows[ROWS];
+    assert_others_stay (rows, INFINITY);
+    assert_others_stay (rows, -INFINITY);
+    assert_others_stay (rows, NAN);
+    assert_others_stay (rows, 1e300);
+}
+
+//  A dummy's seconds are no day that others are older than.
+static void
+a_row_of_no_day_makes_none_old (void **state)
+{
+    (void)state;
+    weft_curve_t curve = { .days = 30 };
+    weft_point_t rows[3];
+    const double mjd[] = { 59000, 59050, 1.7e9 };
+    for (int i = 0; i < 3; i++) {
+        rows[i] = weft_point_none ();
+        rows[i].kind = WEFT_KIND_D;
+        rows[i].key = i;
+        rows[i].mjd = mjd[i];
+    }
+    assert_int_equal (weft_curve_merge (&curve, rows, 3, NULL), 0);
+    assert_int_equal (curve.n, 2);
+    assert_null (weft_curve_find (&curve, WEFT_KIND_D, 0));
+    weft_curve_fini (&curve);
+}
+
 //  News are what a merge has changed, as it stands then, and nothing else.
 static void
 news_are_what_has_changed (void **state)
@@ -201,6 +262,8 @@ main (void)
         cmocka_unit_test (pieces_are_one_curve),
         cmocka_unit_test (what_is_before_a_broken_piece_is_kept),
         cmocka_unit_test (layouts_of_later_are_told_from_broken_ones),
+        cmocka_unit_test (a_row_without_a_date_costs_no_other),
+        cmocka_unit_test (a_row_of_no_day_makes_none_old),
         cmocka_unit_test (news_are_what_has_changed),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
