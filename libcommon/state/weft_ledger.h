@@ -20,7 +20,8 @@
 
 #include "weft_redis.h"
 
-#define WEFT_LEDGER_SOURCE_MOST 200  //  bytes of "topic/partition"
+//  Bytes of "topic#item/partition": Kafka's topics have 249 at most.
+#define WEFT_LEDGER_SOURCE_MOST 272
 #define WEFT_LEDGER_BATCH_MOST 1024  //  bookings in one call
 #define WEFT_LEDGER_NO_NIGHT 0       //  of what cannot be decoded
 

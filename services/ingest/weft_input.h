@@ -13,6 +13,8 @@
 #include "weft_packet.h"
 
 #define WEFT_INPUT_WHY 512  //  room for a reason
+//  A stream's message has so many alerts at most: each has a name in the ledger.
+#define WEFT_INPUT_ITEMS_MOST 4096
 
 //  Where an input stands; what a restart needs to go on there.
 typedef struct {

@@ -12,6 +12,7 @@ weft_kafka_beat (weft_kafka_t *self, int64_t now_ms)
 {
     weft_kafka_serve (self, now_ms);
     weft_kafka_group_beat (self, now_ms);
+    weft_kafka_probe (self, now_ms);
     return self->fatal ? WEFT_ECONFIG : 0;
 }
 

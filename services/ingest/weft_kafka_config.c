@@ -68,6 +68,13 @@ set_security (setter_t *self, const weft_kafka_config_t *config)
         set_given (self, "security", "security.protocol", config->security);
     if (!rc)
         rc = set_given (self, "sasl", "sasl.mechanisms", config->sasl);
+    if (!rc && *config->token_file && strcmp (config->sasl, "OAUTHBEARER")) {
+        snprintf (self->why, WEFT_INPUT_WHY,
+                  "options.token_file is for sasl: OAUTHBEARER, but "
+                  "options.sasl is '%s'",
+                  config->sasl);
+        return WEFT_ECONFIG;
+    }
     //  With a token of ours the user is only who we say that we are.
     if (!rc && !*config->token_file)
         rc = set_given (self, "user", "sasl.username", config->user);

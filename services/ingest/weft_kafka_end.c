@@ -11,6 +11,21 @@
 #define STORE_MS 1500    //  that what is settled may take to be safe
 #define CLOSE_MS 3000    //  most that leaving the group may take
 
+void
+weft_kafka_close_until (rd_kafka_t *rk, int64_t until_ms)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new (rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue (rk, queue);
+    while (!error && !rd_kafka_consumer_closed (rk) &&
+           weft_time_ms () < until_ms) {
+        rd_kafka_message_t *m = rd_kafka_consume_queue (queue, 50);
+        if (m)
+            rd_kafka_message_destroy (m);
+    }
+    rd_kafka_error_destroy (error);
+    rd_kafka_queue_destroy (queue);
+}
+
 //  Leaves the group; the callback lets the partitions go at once.
 void
 weft_kafka_leave (weft_kafka_t *self)
@@ -22,16 +37,7 @@ weft_kafka_leave (weft_kafka_t *self)
     //  A rebalance that waits for our word gets it.
     if (self->revoking || (self->given && self->search_at != INT64_MAX))
         (void)rd_kafka_assign (self->rk, NULL);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new (self->rk);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue (self->rk, queue);
-    while (!error && !rd_kafka_consumer_closed (self->rk) &&
-           weft_time_ms () < until) {
-        rd_kafka_message_t *m = rd_kafka_consume_queue (queue, 50);
-        if (m)
-            rd_kafka_message_destroy (m);
-    }
-    rd_kafka_error_destroy (error);
-    rd_kafka_queue_destroy (queue);
+    weft_kafka_close_until (self->rk, until);
 }
 
 typedef struct {

@@ -175,12 +175,15 @@ forget_assigned (weft_kafka_t *self)
     self->stash = NULL;
 }
 
-//  Stored offsets are committed by librdkafka before it lets go.
+//  Stored offsets are committed by librdkafka before it lets go; those of an
+//  assignment that is lost are another member's. Nothing is found anew now.
 static void
 let_go (weft_kafka_t *self)
 {
     size_t open = weft_kafka_in_flight (self);
-    weft_kafka_store (self, LET_GO_MS);
+    self->revoking = true;
+    if (!rd_kafka_assignment_lost (self->rk))
+        weft_kafka_store (self, LET_GO_MS);
     forget_assigned (self);
     (void)rd_kafka_assign (self->rk, NULL);
     self->revoking = false;
@@ -314,6 +317,7 @@ say_start (weft_kafka_t *self,
                   "%lld: the topic was made anew; use another options.group, "
                   "or reset the group's offsets",
                   at->topic, at->partition, (long long)at->offset, end);
+        self->trouble_stays = true;
         weft_log (WEFT_ERROR, "KAFKA-BEYOND-END", "%s", self->trouble);
     } else {
         weft_log (WEFT_INFO, "KAFKA-STARTS", "%s/%d at %lld, its end is %lld%s",
@@ -476,6 +480,7 @@ void
 weft_kafka_group_close (weft_kafka_t *self)
 {
     weft_kafka_search_destroy (&self->search);
+    weft_kafka_search_destroy (&self->probe);
     if (self->given)
         rd_kafka_topic_partition_list_destroy (self->given);
     self->given = NULL;

@@ -17,9 +17,10 @@
 //  this much of the mesh: what it settles in half a second.
 #define FLIGHT_S 0.5
 #define FLIGHT_LEAST 256
-#define RATE_MS 500  //  the rate is that of so long, at least
-#define LOOKS 16     //  messages between counts of what is in flight
-#define RECENT 20    //  a part of backlog_from that counts as new: 1 / this
+#define RATE_MS 500   //  the rate is that of so long, at least
+#define CLOSE_MS 500  //  most that its consumer may take to close
+#define LOOKS 16      //  messages between counts of what is in flight
+#define RECENT 20     //  a part of backlog_from that counts as new: 1 / this
 
 weft_watermark_t *
 weft_kafka_ring (const weft_part_t *part, int64_t offset)
@@ -147,7 +148,8 @@ join (weft_kafka_t *self, weft_part_t *part)
     part->live = mark;
     weft_watermark_reset (part->live);
     part->behind = false;
-    self->n_behind--;
+    if (!--self->n_behind)
+        (void)rd_kafka_assign (self->back, NULL);
     weft_log (WEFT_INFO, "KAFKA-BACKLOG-DONE",
               "%s/%d: all before offset %lld is settled", part->topic,
               part->partition, (long long)part->split);
@@ -175,11 +177,23 @@ measure (weft_kafka_t *self)
     self->back_most = (size_t)WEFT_MAX (FLIGHT_LEAST, self->rate * FLIGHT_S);
 }
 
+//  Without a backlog nobody reads its consumer's queue, where errors, lines of
+//  its log and requests for tokens come in all the same.
+static void
+serve_idle (weft_kafka_t *self)
+{
+    rd_kafka_message_t *m;
+    while (self->back_data && !self->n_behind &&
+           (m = rd_kafka_consume_queue (self->back_data, 0)))
+        rd_kafka_message_destroy (m);
+}
+
 void
 weft_kafka_lanes_beat (weft_kafka_t *self)
 {
     int64_t left = 0;
     measure (self);
+    serve_idle (self);
     for (uint32_t i = 0; i < self->n_parts; i++) {
         weft_part_t *part = self->parts[i];
         int64_t low = part->start;
@@ -292,7 +306,7 @@ weft_kafka_lanes_close (weft_kafka_t *self)
         rd_kafka_queue_destroy (self->back_data);
     self->back_data = NULL;
     if (self->back)
-        (void)rd_kafka_consumer_close (self->back);
+        weft_kafka_close_until (self->back, weft_time_ms () + CLOSE_MS);
     if (self->back_conf)
         rd_kafka_conf_destroy (self->back_conf);
     self->back_conf = NULL;

@@ -8,8 +8,7 @@
 #include "weft_log.h"
 #include "weft_time.h"
 
-#define EVENTS_MS 100    //  events are served that often while messages come
-#define NAMES_MOST 4096  //  items of one message that have names of their own
+#define EVENTS_MS 100  //  events are served that often while messages come
 
 void
 weft_kafka_serve (weft_kafka_t *self, int64_t now_ms)
@@ -253,7 +252,7 @@ kafka_identity (const weft_input_t *input)
 static const char *
 name_of_item (weft_part_t *part, uint64_t item)
 {
-    if (item > NAMES_MOST)
+    if (item > WEFT_INPUT_ITEMS_MOST)
         return NULL;
     if (item > part->n_names) {
         char **moved = realloc (part->names, item * sizeof (*moved));

@@ -105,6 +105,9 @@ struct weft_kafka {
     char token_file[512], user[128];  //  of OAUTHBEARER; "" if not given
     char topics[256];                 //  as configured, for people
     char trouble[512];                //  why nothing comes, or ""
+    bool trouble_stays;               //  until partitions are found anew
+    int64_t troubled_ms, probed_ms;   //  its last event; the last question
+    weft_kafka_search_t *probe;
     char said[160];  //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
     int64_t stamp_said_ms;  //  when a stamp was said to lie ahead
@@ -158,6 +161,8 @@ weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
 
 //  weft_kafka_end.c.
 void weft_kafka_leave (weft_kafka_t *self);
+//  Until then at most.
+void weft_kafka_close_until (rd_kafka_t *rk, int64_t until_ms);
 void weft_kafka_end_library (rd_kafka_t *rk);
 
 //  weft_kafka_lanes.c. Where the group's consumer begins a partition of which
@@ -211,6 +216,9 @@ weft_kafka_search_t *weft_kafka_search_new (
     rd_kafka_t *rk, int fd, const rd_kafka_topic_partition_list_t *list);
 void weft_kafka_search_destroy (weft_kafka_search_t **self_p);
 
+//  weft_kafka_probe.c: looks, now and then, whether a trouble is over.
+void weft_kafka_probe (weft_kafka_t *self, int64_t now_ms);
+
 //  weft_kafka_trouble.c: what librdkafka says, in words that help.
 void
 weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque);
@@ -222,7 +230,7 @@ void weft_kafka_log (const rd_kafka_t *rk,
 void weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m);
 //  A message's time stamp: has it come yet?
 void weft_kafka_look_at_stamp (weft_kafka_t *self, const rd_kafka_message_t *m);
-//  Messages come: whatever it was, it is over.
+//  Whatever it was, it is over.
 void weft_kafka_well (weft_kafka_t *self);
 
 #endif

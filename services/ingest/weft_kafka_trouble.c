@@ -1,7 +1,8 @@
 //  weft_kafka_trouble.c - what librdkafka says, in words that help.
 //
 //  One line per event, not per attempt: the library repeats itself as long as
-//  something lasts. What lasts is kept for /readyz until messages come again.
+//  something lasts. What lasts is kept for /readyz until partitions are found
+//  anew, or weft_kafka_probe.c finds that it is over.
 
 #include "weft_kafka_parts.h"
 
@@ -19,6 +20,7 @@ trouble (weft_kafka_t *self, const char *id, const char *what, const char *why)
     char text[sizeof (self->trouble)];
     int64_t now_ms = weft_time_ms ();
     size_t same = strlen (what);
+    self->troubled_ms = now_ms;
     snprintf (text, sizeof (text), "%s: %.300s", what, why);
     if (!strncmp (text, self->trouble, same) &&
         now_ms < self->trouble_ms + REPEAT_MS)
@@ -34,6 +36,7 @@ weft_kafka_well (weft_kafka_t *self)
     if (*self->trouble)
         weft_log (WEFT_INFO, "KAFKA-WELL", "it is over: %s", self->trouble);
     *self->trouble = 0;
+    self->trouble_stays = false;
 }
 
 static void

@@ -224,6 +224,22 @@ skip_item (weft_reader_t *self)
     return weft_decoder_skip (self->decoder);
 }
 
+//  Behind so many items of a stream's message, one for all that there is more.
+static bool
+refuse_rest (weft_reader_t *self, weft_taken_t *taken)
+{
+    char why[WEFT_INPUT_WHY];
+    if (self->items > WEFT_INPUT_ITEMS_MOST || !skip_item (self))
+        return false;
+    snprintf (why, sizeof (why),
+              "this message has more than %d alerts: the rest of it is refused",
+              WEFT_INPUT_ITEMS_MOST);
+    fill_taken (self, taken, false);
+    refuse (taken, WEFT_ETOOBIG, why, "");
+    keep_sample (taken, self->message.data, self->message.size);
+    return true;
+}
+
 //  Is the next item of the open message ours, and new?
 static bool
 is_wanted (const weft_reader_t *self, int64_t offset)
@@ -242,8 +258,12 @@ weft_reader_next (weft_reader_t *self, weft_taken_t *taken)
         int64_t offset = self->message.place.offset + (int64_t)self->items;
         bool wanted = is_wanted (self, offset);
         bool there;
+        bool full =
+            self->message.at.part && self->items >= WEFT_INPUT_ITEMS_MOST;
         if (!wanted) {
             there = skip_item (self);
+        } else if (full) {
+            there = refuse_rest (self, taken);
         } else if (!weft_hand_take (self->hand, key_of (self))) {
             there = convict_item (self, taken);
         } else {

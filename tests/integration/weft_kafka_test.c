@@ -446,6 +446,10 @@ a_wrong_option_is_named (void **state)
     config.password_file = "/nowhere/at/all";
     refuse (config, "options.password_file: /nowhere/at/all");
     config = good;
+    config.sasl = "SCRAM-SHA-512";
+    config.token_file = "/some/token";
+    refuse (config, "options.token_file");
+    config = good;
     config.properties = (weft_texts_t){ nonsense, 1 };
     refuse (config, "options.kafka");
     config = good;
