@@ -35,12 +35,15 @@ static void
 read_schemas (void)
 {
     const char *folder = getenv ("WEFT_FUZZ_SCHEMAS");
+    size_t plans = 0;
     while (folder && n_oracles < SCHEMAS_MOST &&
            read_schema (folder, n_oracles))
         n_oracles++;
-    if (!n_oracles) {
-        fprintf (stderr,
-                 "WEFT_FUZZ_SCHEMAS: expected a folder with 000.avsc\n");
+    for (size_t i = 0; i < n_oracles; i++)
+        plans += oracles[i].plan != NULL;
+    if (!plans) {
+        fprintf (stderr, "WEFT_FUZZ_SCHEMAS: expected a folder with 000.avsc "
+                         "of a survey\n");
         exit (1);
     }
 }
