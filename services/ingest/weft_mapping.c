@@ -85,6 +85,7 @@ begin (const reader_t *self, const char *like)
         return fail (self, "expected: like ztf, or like lsst");
     mapping->survey = *mapping->like;
     mapping->survey.name = mapping->name;
+    mapping->survey.like = mapping->like;
     mapping->survey.groups = mapping->groups;
     for (size_t g = 0; g < mapping->like->n_groups; g++) {
         const weft_avro_group_t *from = &mapping->like->groups[g];

@@ -52,9 +52,7 @@ check_core (weft_planned_t *entry)
                          weft_avro_plan_has (entry->plan, g, w);
         if (found)
             continue;
-        snprintf (entry->why, sizeof (entry->why),
-                  "schema %s lacks %s (or has it with another type)",
-                  entry->name, survey->roles[role - 1]);
+        weft_plan_say_core (entry, role);
         return WEFT_ESCHEMA;
     }
     return 0;
@@ -107,6 +105,8 @@ plan_one (weft_planned_t *entry,
 {
     char why[WEFT_AVRO_WHY];
     int rc = mapped ? plan (entry, mapped) : 0;
+    if (mapped && !rc)
+        weft_plan_say_rows (entry);
     if (mapped && (!rc || !built_in))
         return rc;
     memcpy (why, entry->why, sizeof (why));
@@ -132,7 +132,8 @@ compile (weft_planned_t *entry, const weft_mappings_t *mappings)
         weft_survey_find (entry->name, root ? root : &nothing);
     if (!mapped && !built_in) {
         snprintf (entry->why, sizeof (entry->why),
-                  "schema %s is of no survey that Weft knows",
+                  "schema %s is of no survey that Weft knows, and no mapping "
+                  "file says whose fields it has",
                   *entry->name ? entry->name : "without a name");
         return WEFT_ESCHEMA;
     }

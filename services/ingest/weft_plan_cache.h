@@ -55,4 +55,9 @@ WEFT_CHECK int weft_planned_decode (weft_planned_t *self,
                                     bool whole,
                                     size_t *used);
 
+//  weft_plan_words.c: writes into entry->why that the schema lacks this role, and
+//  where it was looked for; logs what a mapping has left out of arrays.
+void weft_plan_say_core (weft_planned_t *entry, size_t role);
+void weft_plan_say_rows (const weft_planned_t *entry);
+
 #endif

@@ -79,6 +79,8 @@ typedef struct weft_survey {
     //  Conversions before `row` and `finish` see the values; few or none.
     const weft_unit_t *units;
     size_t n_units;
+    //  Of a mapping: the survey whose fields it gives other names; else NULL.
+    const struct weft_survey *like;
 } weft_survey_t;
 
 extern const weft_survey_t weft_survey_ztf;

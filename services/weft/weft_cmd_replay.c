@@ -18,6 +18,9 @@
 #include "replay_import.h"
 #include "replay_namespace.h"
 #include "weft_cli.h"
+#include "weft_input.h"
+
+extern char **environ;
 
 enum { OUTPUTS_MOST = 16, PATH_MOST = 2048 };
 
@@ -64,7 +67,9 @@ help (FILE *out)
         "  --schemas DIR    schemas of Confluent-framed packets\n"
         "  --http ADDR      /metrics, /readyz (default: none)\n"
         "  --resume         goes on where a replay was stopped\n\n"
-        "Exit: 0 all was read and settled, 1 failed, 2 usage.\n");
+        "Exit: 0 all was read and has its outcome (`weft ledger`, `weft dlq` "
+        "tell "
+        "which),\n1 failed, or there is no packet of that night, 2 usage.\n");
 }
 
 static int
@@ -161,6 +166,29 @@ write_config (const replay_t *self, double rate, const char *path)
     return bad ? 1 : 0;
 }
 
+//  Options of the environment come before those of the file, and may be those of
+//  the live mesh: only how to log in, and keys of links, are left.
+static void
+forget_live (void)
+{
+    static const char *const names[] = {
+        "WEFT__SERVICE__",  "WEFT__REDIS__ADDRESS", "WEFT__REDIS__CLUSTER",
+        "WEFT__LINK__BIND", "WEFT__LINK__OUTPUTS",  "WEFT__HTTP__",
+        "WEFT__OPTIONS__",
+    };
+    for (char **at = environ; *at;) {
+        char name[256];
+        bool ours = false;
+        size_t n = strcspn (*at, "=");
+        for (size_t i = 0; i < WEFT_COUNT (names); i++)
+            ours |= !strncmp (*at, names[i], strlen (names[i]));
+        snprintf (name, sizeof name, "%.*s", (int)n, *at);
+        //  The next one takes its place.
+        if (!ours || n >= sizeof name || unsetenv (name))
+            at++;
+    }
+}
+
 //  The weft-ingest that lies beside this program.
 static int
 become_ingest (const char *config)
@@ -171,8 +199,32 @@ become_ingest (const char *config)
     snprintf (program, sizeof program, "%s/weft-ingest", dirname (self));
     char *argv[] = { program, "--config", (char *)(uintptr_t)config, NULL };
     fflush (NULL);
+    forget_live ();
     execv (program, argv);
     fprintf (stderr, "weft replay: %s: %s\n", program, strerror (errno));
+    return 1;
+}
+
+//  An exit code: a night that is not in the store is no empty night.
+static int
+has_packets (const replay_t *self)
+{
+    char folder[PATH_MOST + 64], why[WEFT_INPUT_WHY] = "";
+    weft_message_t message;
+    bool all = strcmp (self->night, "all") == 0;
+    snprintf (folder, sizeof folder, "packets:%s?night=%s&rate=0",
+              self->packets, all ? "0" : self->night);
+    weft_input_t *input = weft_input_packets (folder, why);
+    if (!input) {
+        fprintf (stderr, "weft replay: %s\n", why);
+        return 1;
+    }
+    int rc = input->next (input, &message);
+    input->destroy (&input);
+    if (rc == 1)
+        return 0;
+    fprintf (stderr, "weft replay: %s has no packet of night %s\n",
+             self->packets, self->night);
     return 1;
 }
 
@@ -198,6 +250,8 @@ run (replay_t *self, double rate, int n_paths, char *paths[])
             : replay_import (self->packets, self->schemas, n_paths, paths);
     if (!code)
         code = take_database (self);
+    if (!code)
+        code = has_packets (self);
     snprintf (config, sizeof config, "%s/ingest.yaml", self->folder);
     if (!code)
         code = write_config (self, rate, config);

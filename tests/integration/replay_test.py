@@ -58,15 +58,19 @@ def replay(m, name, *words, kill_at=None):
     command = [WEFT, "replay", *words, "--redis", redis, "--output", "sink",
                "--bind", "127.0.0.1:%d" % port, "--data", m.path(name + ".d")]
     sink = refs_sink(m, port, name, redis).start()
+    #  As `./run up` says to export it, for the live mesh.
+    live = {**os.environ, "WEFT__REDIS__ADDRESS": m.redis.address,
+            "WEFT__REDIS__CLUSTER": "127.0.0.1:1", "WEFT__OPTIONS__STORE": "live",
+            "WEFT__LINK__OUTPUTS": "crossmatch"}
     with open(m.path(name + ".log"), "ab") as log:
-        run = subprocess.Popen(command, stdout=log, stderr=log)
+        run = subprocess.Popen(command, stdout=log, stderr=log, env=live)
         if kill_at:
             wait_for(lambda: len(mesh.lines(m.path(name))) >= kill_at, 60,
                      "some are replayed")
             run.kill()
             run.wait()
             run = subprocess.Popen(command + ["--resume"], stdout=log,
-                                   stderr=log)
+                                   stderr=log, env=live)
         try:
             code = run.wait(60 * mesh.PATIENCE)
         finally:
@@ -109,6 +113,12 @@ def the_same_each_time():
         check(part and {row[0] for row in part} < {row[0] for row in first},
               "night %s: %d of %d" % (one, len(part), len(first)))
         check(everything_in(m) == before, "the live database has changed")
+        done = subprocess.run(
+            [WEFT, "replay", "4711", "--store", store, "--redis",
+             m.redis.address + "?db=5", "--data", m.path("none.d")],
+            stderr=subprocess.PIPE, text=True)
+        check(done.returncode == 1 and "no packet of night 4711" in done.stderr,
+              "%d: %s" % (done.returncode, done.stderr))
 
 
 def the_pace_is_kept():

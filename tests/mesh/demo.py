@@ -31,6 +31,8 @@ def parse():
     parser.add_argument("--input", nargs="+", metavar="PATH",
                         help="your own packets instead: files, folders, tar archives")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
+    parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
+                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z")
     parser.add_argument("--rate", type=float, default=0, help="alerts per second, 0 = as fast as it goes")
     parser.add_argument("--seed", type=int, default=1, help="of the simulation")
     parser.add_argument("--json", metavar="FILE", help="write the summary as JSON")
@@ -82,7 +84,7 @@ def classes_against_truth(lines, truth):
     return table
 
 
-def summarise(mesh, lines, truth, seconds):
+def summarise(mesh, options, lines, truth, seconds):
     ages = sorted(l["latency_s"] for l in lines if l.get("latency_s") is not None)
     ledger = mesh.ledger()
     filters = {}
@@ -98,6 +100,8 @@ def summarise(mesh, lines, truth, seconds):
         "queries": queries_issued(mesh),
         "filters": filters,
         "dead_letters": dead_letters(mesh),
+        "own_packets": bool(options.input),
+        "catalog": str(options.catalog) if options.catalog else None,
         "memory_mb": {i.name: round(i.max_rss, 1) for i in mesh.instances.values()},
         "ledger": ledger,
     }
@@ -114,9 +118,15 @@ def dead_letters(mesh):
 
 def show(summary, folder):
     total = summary["ledger"]["total"]
-    print(f"\n{summary['alerts']} alerts settled in {summary['seconds']} s: "
-          f"{summary['rate']:.0f}/s, receipt to sink p50 {summary['latency_ms']['p50']} ms, "
-          f"p99 {summary['latency_ms']['p99']} ms")
+    if summary["alerts"]:
+        print(f"\n{summary['alerts']} alerts settled in {summary['seconds']} s: "
+              f"{summary['rate']:.0f} packets/s, receipt to sink p50 {summary['latency_ms']['p50']} ms, "
+              f"p99 {summary['latency_ms']['p99']} ms")
+    elif total["received"]:
+        print(f"\nNOTHING was settled: of {total['received']} packets {total['dead']} were refused; why is below. "
+              "Confluent-framed packets want --schemas")
+    else:
+        print("\nNOTHING was read: there is no packet in what --input names")
     for name, row in sorted(summary["classes"].items()):
         print(f"  {name:14s} {row['right']:6d} of {row['alerts']:6d} alerts classified right "
               f"({100 * row['right'] / row['alerts']:.0f} %)")
@@ -129,8 +139,11 @@ def show(summary, folder):
     for letter in summary["dead_letters"][:8]:
         print(f"  dead letter {letter.get('path') or letter.get('key')}: {letter.get('reason')}")
     if len(summary["dead_letters"]) > 8:
-        print(f"  and {len(summary['dead_letters']) - 8} more: ./run up --input ..., then "
-              "build/bin/weft dlq ls")
+        print(f"  and {len(summary['dead_letters']) - 8} more: ./run up with the same --input and --schemas, "
+              "then build/bin/weft dlq ls")
+    if summary["own_packets"]:
+        print("classes of your own packets are those of a model that has only seen simulated ones"
+              + ("" if summary["catalog"] else "; nothing is crossmatched without --catalog"))
     print(f"memory of all services, at most: {sum(summary['memory_mb'].values()):.0f} MB")
     print(f"""
 Where to look next:
@@ -145,7 +158,7 @@ def main():
     options = parse()
     folder = ROOT / "build" / "demo"
     inputs = [str(pathlib.Path(p).resolve()) for p in options.input or []]
-    for path in inputs:
+    for path in [*inputs, *([options.catalog] if options.catalog else [])]:
         if not pathlib.Path(path).exists():
             print(f"demo: there is no {path}", file=sys.stderr)
             return 2
@@ -190,7 +203,8 @@ def last_error(log):
 def run_night(mesh, options, inputs, night, models):
     schemas = pathlib.Path(options.schemas).resolve() if options.schemas else None
     mesh.configure(options_for(mesh, inputs, schemas=schemas, rate=options.rate,
-                               catalog=night / "catalog.csv", filters=DEMO_FILTERS,
+                               catalog=options.catalog or night / "catalog.csv",
+                               filters=DEMO_FILTERS,
                                models=models))
     print("starting ingest, crossmatch, feature, classifier, active-learner, tom-notifier",
           flush=True)
@@ -203,7 +217,7 @@ def run_night(mesh, options, inputs, night, models):
         print(f"demo: ingest ended with {code}: {last_error(log)}; see {log}", file=sys.stderr)
         return 1
     time.sleep(1.5)  # the learner and the notifier's queries follow each beat
-    summary = summarise(mesh, list(sink_lines(mesh.folder / "sinks" / "all.jsonl")),
+    summary = summarise(mesh, options, list(sink_lines(mesh.folder / "sinks" / "all.jsonl")),
                         truth_of(night), seconds)
     codes = mesh.stop()
     show(summary, mesh.folder.relative_to(ROOT))
@@ -212,7 +226,7 @@ def run_night(mesh, options, inputs, night, models):
     bad = [name for name, value in codes.items() if value]
     if bad:
         print(f"demo: these did not drain: {', '.join(bad)}", file=sys.stderr)
-    return 0 if summary["ledger"]["total"]["balanced"] and not bad else 1
+    return 0 if summary["alerts"] and summary["ledger"]["total"]["balanced"] and not bad else 1
 
 
 if __name__ == "__main__":

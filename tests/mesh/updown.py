@@ -22,7 +22,7 @@ from night import (DEMO_FILTERS, options_for, publish_models, simulate_survey,  
 
 FOLDER = ROOT / "build" / "up"
 USAGE = """./run up [--alerts N] [--rate RATE] [--survey ztf|lsst|mixed] [--input PATH...]
-                [--schemas DIR] [--keys]
+                [--schemas DIR] [--catalog CSV] [--keys]
        ./run down"""
 PIDS = FOLDER / "pids.json"
 
@@ -38,6 +38,8 @@ def parse():
                         " (ztf; with --schemas lsst)")
     parser.add_argument("--input", nargs="+", metavar="PATH", help="your own packets instead")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
+    parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
+                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z")
     parser.add_argument("--keys", action="store_true", help="all links encrypted, keys in build/up/keys")
     return parser.parse_args()
 
@@ -51,20 +53,30 @@ def is_ours(pid, program):
         return False
 
 
+def keep_last():
+    """Each start is a new mesh; the files of the last one may have been edited."""
+    before = FOLDER.with_name("up.before")
+    if FOLDER.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        FOLDER.rename(before)
+        print(f"up: a new mesh; the last one's files are in {before.relative_to(ROOT)}", flush=True)
+
+
 def up(options):
     known = json.loads(PIDS.read_text()) if PIDS.exists() else []
     ended = [pathlib.Path(name).name for name, pid in known if not is_ours(pid, name)]
     if len(ended) < len(known):
         print("up: it runs already; ./run down stops it", file=sys.stderr)
         if ended:
-            print(f"up: but {', '.join(ended)} ended, see {FOLDER.relative_to(ROOT)}/log", file=sys.stderr)
+            print(f"up: but {', '.join(ended)} ended, see {FOLDER.relative_to(ROOT)}/log; the same program "
+                  f"with --config {FOLDER.relative_to(ROOT)}/config/... starts it again", file=sys.stderr)
         return 1
     inputs = [str(pathlib.Path(p).resolve()) for p in options.input or []]
-    for path in inputs:
+    for path in [*inputs, *([options.catalog] if options.catalog else [])]:
         if not pathlib.Path(path).exists():
             print(f"up: there is no {path}", file=sys.stderr)
             return 2
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    keep_last()
     mesh = Mesh(FOLDER, keys=options.keys)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("up: ended before the mesh was there"))
     try:
@@ -88,7 +100,7 @@ def start(mesh, options, inputs):
     models, said = publish_models(mesh, FOLDER / "training", 1001, survey)
     print("\n".join("  " + line for line in said), flush=True)
     mesh.configure(options_for(mesh, inputs, schemas=schemas, rate=options.rate, models=models,
-                               catalog=night / "catalog.csv", filters=DEMO_FILTERS, stay=True))
+                               catalog=options.catalog or night / "catalog.csv", filters=DEMO_FILTERS, stay=True))
     print("starting ingest, crossmatch, feature, classifier, active-learner, tom-notifier",
           flush=True)
     mesh.start()

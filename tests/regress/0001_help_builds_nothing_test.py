@@ -41,6 +41,12 @@ def main():
             assert "usage: ./run " in text, text
         #  And no build has begun.
         assert not os.path.exists(os.path.join(folder, "none"))
+        #  What leads to another mesh is said, and left out.
+        os.environ["WEFT__REDIS__ADDRESS"] = "unix:/of/a/live/mesh"
+        for command in ("demo", "test", "chaos", "bench", "up"):
+            text = run(["./run", command, "--help"], folder)
+            assert "WEFT__REDIS__ADDRESS is of another mesh, it is left out" in text, text
+        del os.environ["WEFT__REDIS__ADDRESS"]
         keys = run(["./run", "keys", "--help"], folder)
         simulate = run(["./run", "simulate", "--help"], folder)
     there = says(os.path.join(BUILD, "bin/weft"), "keys", "--help")

@@ -182,9 +182,62 @@ a_mapping_makes_an_alert_of_it (void **state)
     decode (decoder, &packet, &item);
     assert_int_equal (item.rc, WEFT_ESCHEMA);
     assert_non_null (strstr (item.why, "lacks diaSourceId"));
+    assert_non_null (strstr (item.why, "looked for: diaSource.diaSourceId"));
 
     weft_decoder_destroy (&decoder);
     weft_mappings_destroy (&mappings);
+    weft_buf_fini (&datum);
+    weft_buf_fini (&packet);
+}
+
+//  What is logged while a packet is decoded by a mapping.
+static void
+decode_aloud (const char *map, weft_buf_t *packet, char *out, size_t room)
+{
+    char why[WEFT_AVRO_WHY], path[] = "/tmp/weft-said-XXXXXX";
+    weft_decoded_t item;
+    write_map (map);
+    weft_decoder_t *decoder = weft_decoder_new (NULL, why);
+    weft_mappings_t *mappings = weft_mappings_new (folder, why);
+    int file = mkstemp (path), before = dup (STDERR_FILENO);
+    assert_true (decoder && mappings && file >= 0 && before >= 0);
+    assert_true (dup2 (file, STDERR_FILENO) >= 0);
+    weft_decoder_map (decoder, mappings);
+    decode (decoder, packet, &item);
+    assert_true (dup2 (before, STDERR_FILENO) >= 0);
+    ssize_t n = pread (file, out, room - 1, 0);
+    assert_true (n >= 0);
+    out[n] = 0;
+    assert_int_equal (item.rc, 0);
+    (void)close (file);
+    (void)close (before);
+    (void)unlink (path);
+    weft_decoder_destroy (&decoder);
+    weft_mappings_destroy (&mappings);
+}
+
+static void
+what_it_leaves_out_of_arrays_is_said (void **state)
+{
+    (void)state;
+    char said[4096], poor[sizeof (good)];
+    weft_buf_t datum, packet;
+    weft_buf_init (&datum, 1 << 20);
+    weft_buf_init (&packet, 1 << 20);
+    put_source (&datum, 1002, 2460000.5, 3.0f);
+    put_long (&datum, 1);
+    put_long (&datum, 1);
+    put_source (&datum, 1001, 2459999.5, -2.0f);
+    put_long (&datum, 0);
+    put_container (&packet, ALERT, NULL, 1, datum.data, datum.size);
+    decode_aloud (good, &packet, said, sizeof (said));
+    assert_null (strstr (said, "MAPPING-LACKS"));
+    memcpy (poor, good, sizeof (good));
+    *strstr (poor, "prvDiaSources.midpointMjdTai") = 0;
+    decode_aloud (poor, &packet, said, sizeof (said));
+    assert_non_null (strstr (said, "MAPPING-LACKS"));
+    assert_non_null (strstr (said, "prvDiaSources.midpointMjdTai"));
+    assert_non_null (strstr (said, "prvDiaSources.psfFlux,"));
     weft_buf_fini (&datum);
     weft_buf_fini (&packet);
 }
@@ -194,6 +247,8 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (what_is_wrong_is_named_with_its_line,
+                                         make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown (what_it_leaves_out_of_arrays_is_said,
                                          make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (a_mapping_makes_an_alert_of_it,
                                          make_folder, drop_folder),
