@@ -14,8 +14,9 @@
 //  ledger:nights.
 //
 //  In a cluster a script reaches the keys of one slot only. There the bitmaps of
-//  a piece share a tag, of all nights, the indexes are written by commands of their
-//  own, and `seen` is asked before (weft_ledger_spread.c).
+//  a piece share a tag, of all nights, with ledger:{piece}:nights that lists
+//  these; the indexes are written by commands of their own, and `seen` is asked
+//  before (weft_ledger_spread.c).
 
 #include "weft_ledger_parts.h"
 
@@ -32,11 +33,15 @@ enum {
 //  bucket of seen.
 
 //  KEYS: the four bitmaps in the order of `accounts`, what ended without a night,
-//  pieces, nights (the last two not in a cluster). Flags: 1 has an id that `seen`
-//  is asked for here, 2 replayed, 4 (only with 2) somebody else has won the id.
+//  nights that may have the piece, pieces (not in a cluster). Flags: 1 has an id
+//  that `seen` is asked for here, 2 replayed, 4 (only with 2) somebody else has
+//  won the id.
 //  What ended without a night, perhaps since it was taken here, leaves this
 //  night: the first outcome wins. It died undecoded, and its letter is what can
-//  be put back, or was.
+//  be put back, or was. The other way round, what has an outcome under a night,
+//  perhaps since it was looked for there, is not booked without one. The bitmaps
+//  of the nights are in the slot of the keys that are named, but while that slot
+//  moves, some may be elsewhere: then nothing has been written yet.
 //  ARGV: 1 first byte, 2 bytes, 3 prefix of seen, 4 its seconds, 5 seconds of
 //  the ledger, 6 night, 7 piece, 8 records, 9 "book" or "take". Returns one
 //  letter per booking: 0 to 3 what is booked, "S" nothing is and another
@@ -46,7 +51,7 @@ static const char script[] =
     "local book = ARGV[9] == 'book'\n"
     "local byte, sub, band = string.byte, string.sub, bit.band\n"
     "local maps, short, dirty = {}, {}, {}\n"
-    "local undecoded = ARGV[6] == '0'\n"
+    "local undecoded, nights = ARGV[6] == '0', {}\n"
     "local lost = not undecoded and\n"
     "  redis.call ('GETRANGE', KEYS[5], first, first + n - 1) or ''\n"
     "for m = 1, 4 do\n"
@@ -55,6 +60,24 @@ static const char script[] =
     "  short[m] = #t < n\n"
     "  for i = #t + 1, n do t[i] = 0 end\n"
     "  maps[m] = t\n"
+    "end\n"
+    "if undecoded then nights = redis.call ('SMEMBERS', KEYS[6]) end\n"
+    "local map_of, ended = { 2, 4, 3 }, {}\n"
+    "for _, night in ipairs (nights) do\n"
+    "  for outcome = 1, night == '0' and 0 or 3 do\n"
+    "    local key = 'ledger:' .. night .. sub (KEYS[map_of[outcome]], 9)\n"
+    "    local s = redis.pcall ('GETRANGE', key, first, first + n - 1)\n"
+    "    if type (s) ~= 'string' then\n"
+    "      return redis.error_reply ('TRYAGAIN its nights are on their way')\n"
+    "    end\n"
+    "    ended[#ended + 1] = { s, outcome }\n"
+    "  end\n"
+    "end\n"
+    "local function elsewhere (at, mask)\n"
+    "  for _, map in ipairs (ended) do\n"
+    "    if band (byte (map[1], at) or 0, mask) ~= 0 then return map[2] end\n"
+    "  end\n"
+    "  return 0\n"
     "end\n"
     "local function get (m, at, mask)\n"
     "  return band (maps[m][at], mask) ~= 0\n"
@@ -72,7 +95,6 @@ static const char script[] =
     "  end\n"
     "  return redis.call ('HGET', key, id) == position\n"
     "end\n"
-    "local map_of = { 2, 4, 3 }\n"
     "local out, records = {}, ARGV[8]\n"
     "for r = 0, #records - 1, 26 do\n"
     "  local b0, b1, outcome, flags = byte (records, r + 1, r + 4)\n"
@@ -82,7 +104,10 @@ static const char script[] =
     "  local now = get (2, at, mask) and 1 or get (4, at, mask) and 2\n"
     "    or get (3, at, mask) and 3 or 0\n"
     "  local gone = now == 0 and band (byte (lost, at) or 0, mask) ~= 0\n"
-    "  if gone then\n"
+    "  local there = now == 0 and elsewhere (at, mask) or 0\n"
+    "  if there > 0 then\n"
+    "    now = there\n"
+    "  elseif gone then\n"
     "    now = 2\n"
     "    if get (1, at, mask) then\n"
     "      maps[1][at] = band (maps[1][at], 255 - mask)\n"
@@ -100,6 +125,8 @@ static const char script[] =
     "  end\n"
     "  if gone then\n"
     "    if book and key and outcome == 1 then win (key, id, position) end\n"
+    "  elseif there > 0 then\n"
+    "    now = there\n"
     "  elseif now == 0 and not book then\n"
     "    local won = key and redis.call ('HGET', key, id)\n"
     "    now = won and won ~= position and 'S' or 0\n"
@@ -125,10 +152,14 @@ static const char script[] =
     "    if short[m] then redis.call ('EXPIRE', KEYS[m], ARGV[5]) end\n"
     "  end\n"
     "end\n"
-    "if KEYS[6] and dirty[1]\n"
-    "  and redis.call ('SADD', KEYS[6], ARGV[7]) == 1 then\n"
+    "if KEYS[7] then\n"
+    "  if dirty[1] and redis.call ('SADD', KEYS[7], ARGV[7]) == 1 then\n"
+    "    redis.call ('EXPIRE', KEYS[7], ARGV[5])\n"
+    "    redis.call ('SADD', KEYS[6], ARGV[6])\n"
+    "  end\n"
+    "elseif dirty[1] and short[1] and not undecoded\n"
+    "  and redis.call ('SADD', KEYS[6], ARGV[6]) == 1 then\n"
     "  redis.call ('EXPIRE', KEYS[6], ARGV[5])\n"
-    "  redis.call ('SADD', KEYS[7], ARGV[6])\n"
     "end\n"
     "return table.concat (out)\n";
 
@@ -244,7 +275,7 @@ weft_ledger_piece (const weft_booking_t *booking,
               (long long)(booking->offset >> WEFT_PIECE_BITS));
 }
 
-//  In a cluster: what the script does by its keys 6 and 7, as commands. Before
+//  In a cluster: what the script does there by its last keys, as commands. Before
 //  the script, so that there is no account that nobody finds.
 static void
 ask_indexes (weft_batch_t *batch, const weft_booking_t *head)
@@ -273,13 +304,15 @@ ask_group (weft_batch_t *batch, const group_t *group, const char *what)
     char piece[WEFT_LEDGER_PIECE_MOST];
     weft_ledger_piece (head, piece);
     int64_t first = (group->low & ((1 << WEFT_PIECE_BITS) - 1)) / 8;
-    weft_batch_script (batch, script, WEFT_ACCOUNTS + (spread ? 1 : 3), 9);
+    weft_batch_script (batch, script, WEFT_ACCOUNTS + (spread ? 2 : 3), 9);
     for (size_t i = 0; i < WEFT_ACCOUNTS; i++)
         weft_ledger_key (batch, head->night, i, piece);
     weft_ledger_key (batch, WEFT_LEDGER_NO_NIGHT, WEFT_RECEIVED, piece);
-    if (!spread) {
-        weft_batch_argf (batch, "ledger:%d:pieces", head->night);
+    if (spread) {
+        weft_batch_argf (batch, "ledger:{%s}:nights", piece);
+    } else {
         weft_batch_str (batch, "ledger:nights");
+        weft_batch_argf (batch, "ledger:%d:pieces", head->night);
     }
     weft_batch_int (batch, first);
     weft_batch_int (batch, (group->high - group->low) / 8 + 1);

@@ -56,7 +56,9 @@ typedef struct {
 //
 //  A position that was booked dead without a night is DEAD for whoever takes it
 //  under one: it could not be decoded then, and its letter waits to be put back.
-//  Taking under no night only asks; booking marks it as received, too.
+//  Taking under no night only asks; booking marks it as received, too. What has
+//  an outcome under a night keeps it there alone: that is the answer to whoever
+//  takes or books it without one.
 //
 //  The _ask function appends commands to `batch`, the _answer function reads
 //  its replies after a run that returned 0; `first` is what _ask returned.

@@ -269,6 +269,49 @@ a_position_that_died_undecoded_meanwhile_counts_once (void **state)
     assert_undecoded (1, 1, 0);
 }
 
+//  Looked for under all nights, and booked under one before it is booked dead
+//  undecoded: it stays there alone, however often that is issued.
+static void
+a_position_that_is_booked_after_the_look_counts_once (void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    weft_booking_t dead[N];
+    for (int i = 0; i < N; i++)
+        dead[i] = undecoded (i);
+    assert_int_equal (book_one (100, 2, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (weft_ledger_find (batch, dead, N), 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal (dead[i].night, WEFT_LEDGER_NO_NIGHT);
+    weft_booking_t other = booking (3, 3, WEFT_BOOKED_DEAD);
+    other.night = 61001;
+    assert_int_equal (book_one (1, 1, WEFT_BOOKED_SETTLED), 1);
+    assert_int_equal (book_one (2, 2, WEFT_BOOKED_SETTLED), 3);
+    assert_int_equal (weft_ledger_book (batch, &other, 1), 0);
+    assert_int_equal (take_one (4, 4, NULL), WEFT_BOOKED_NONE);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal (weft_ledger_book (batch, dead, N), 0);
+        assert_int_equal (dead[0].booked, WEFT_BOOKED_DEAD);
+        assert_int_equal (dead[1].booked, WEFT_BOOKED_SETTLED);
+        assert_int_equal (dead[2].booked, WEFT_BOOKED_DUPLICATE);
+        assert_int_equal (dead[3].booked, WEFT_BOOKED_DEAD);
+        assert_int_equal (dead[4].booked, WEFT_BOOKED_DEAD);
+        assert_undecoded (2, 0, 2);
+    }
+    assert_int_equal (book_one (4, 4, WEFT_BOOKED_SETTLED), WEFT_BOOKED_DEAD);
+    assert_account (3, 2, 1, 0, 0);
+    weft_account_t account = account_of (61001);
+    assert_int_equal (account.received, 1);
+    assert_int_equal (account.dead, 1);
+    //  Taken, it has its outcome; and a letter of it that is put back has none.
+    assert_int_equal (weft_ledger_take (batch, dead, N), 0);
+    assert_int_equal (dead[1].booked, WEFT_BOOKED_SETTLED);
+    dead[3].replayed = true;
+    dead[3].outcome = WEFT_BOOKED_SETTLED;
+    assert_int_equal (weft_ledger_book (batch, &dead[3], 1), 0);
+    assert_undecoded (2, 0, 2);
+}
+
 static int64_t
 count_nights (void)
 {
@@ -437,6 +480,7 @@ main (void)
         TEST (a_position_that_died_undecoded_counts_once),
         TEST (a_position_that_cannot_be_decoded_any_more_counts_once),
         TEST (a_position_that_died_undecoded_meanwhile_counts_once),
+        TEST (a_position_that_is_booked_after_the_look_counts_once),
         TEST (nights_that_have_run_out_are_not_asked_again),
         TEST (positions_far_apart_and_backwards),
         TEST (nights_and_sources_are_apart),
