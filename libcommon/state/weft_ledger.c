@@ -34,8 +34,8 @@ enum {
 
 //  KEYS: the four bitmaps in the order of `accounts`, what ended without a night,
 //  nights that may have the piece, pieces (not in a cluster). Flags: 1 has an id
-//  that `seen` is asked for here, 2 replayed, 4 (only with 2) somebody else has
-//  won the id.
+//  that `seen` is asked for here, 2 replayed, 4 (only with 2) it is booked as a
+//  duplicate: somebody else has won the id.
 //  What ended without a night, perhaps since it was taken here, leaves this
 //  night: the first outcome wins. It died undecoded, and its letter is what can
 //  be put back, or was. The other way round, what has an outcome under a night,
@@ -140,7 +140,13 @@ static const char script[] =
     "    and (outcome == 1 or flags >= 4) then\n"
     "    maps[4][at] = band (maps[4][at], 255 - mask)\n"
     "    dirty[4] = true\n"
-    "    now = flags < 4 and (not key or win (key, id, position)) and 1 or 3\n"
+    "    local own\n"
+    "    if flags >= 4 then\n"
+    "      own = key and redis.call ('HGET', key, id) == position\n"
+    "    else\n"
+    "      own = not key or win (key, id, position)\n"
+    "    end\n"
+    "    now = own and 1 or 3\n"
     "    set (map_of[now], at, mask)\n"
     "  end\n"
     "  out[#out + 1] = now\n"
@@ -354,10 +360,13 @@ judge (const weft_batch_t *batch,
     bool spread = weft_batch_spread (batch);
     for (size_t i = 0; i < n; i++) {
         bool asks = bookings[i].has_id && !spread;
+        bool duplicate = bookings[i].outcome == WEFT_BOOKED_DUPLICATE;
         verdicts[i].outcome = bookings[i].outcome;
         verdicts[i].flags =
             (uint8_t)((asks ? WEFT_VERDICT_ID : 0) |
-                      (bookings[i].replayed ? WEFT_VERDICT_REPLAYED : 0));
+                      (bookings[i].replayed ? WEFT_VERDICT_REPLAYED : 0) |
+                      (bookings[i].replayed && duplicate ? WEFT_VERDICT_LOST
+                                                         : 0));
     }
 }
 

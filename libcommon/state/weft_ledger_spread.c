@@ -107,8 +107,10 @@ claim (weft_batch_t *batch, const weft_booking_t *booking)
 static void
 change_verdict (weft_verdict_t *verdict, winner_t winner)
 {
-    if (winner == SELF && verdict->outcome == WEFT_BOOKED_DUPLICATE)
+    if (winner == SELF && verdict->outcome == WEFT_BOOKED_DUPLICATE) {
         verdict->outcome = WEFT_BOOKED_SETTLED;
+        verdict->flags &= (uint8_t)~WEFT_VERDICT_LOST;
+    }
     if (winner != OTHER || verdict->outcome == WEFT_BOOKED_DUPLICATE)
         return;
     if (verdict->flags & WEFT_VERDICT_REPLAYED &&

@@ -63,6 +63,7 @@ int
 weft_flights_add (weft_flights_t *self,
                   const weft_booking_t *booking,
                   const weft_position_t *at,
+                  const char *replay,
                   weft_flight_t **flight)
 {
     weft_flight_t *added = calloc (1, sizeof (*added));
@@ -70,6 +71,7 @@ weft_flights_add (weft_flights_t *self,
         return WEFT_ENOMEM;
     added->booking = *booking;
     added->at = *at;
+    snprintf (added->replay, sizeof (added->replay), "%s", replay);
     //  The topic of a replay is nobody else's.
     if (booking->replayed) {
         weft_str_copy (booking->topic, added->replay_topic,

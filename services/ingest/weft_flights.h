@@ -16,7 +16,7 @@ struct weft_flight {
     weft_position_t at;      //  the same in a stream
     weft_flight_t *next;     //  in its bucket
     weft_flight_t *waiting;  //  duplicates of it, a list
-    char replay[WEFT_LEDGER_SOURCE_MOST + 64];   //  key of a replay, or ""
+    char replay[WEFT_LEDGER_SOURCE_MOST + 64];   //  its letter's key, or ""
     char replay_topic[WEFT_LEDGER_SOURCE_MOST];  //  what its booking borrows
 };
 
@@ -25,11 +25,13 @@ typedef struct weft_flights weft_flights_t;
 WEFT_NEW weft_flights_t *weft_flights_new (void);
 void weft_flights_destroy (weft_flights_t **self_p);
 
-//  Returns new in *flight: a flight of this booking, read `at`. If the id is in flight
-//  already, it waits there and *flight is NULL. WEFT_ENOMEM.
+//  Returns new in *flight: a flight of this booking, read `at`, or put back as the
+//  letter `replay` (else ""). If the id is in flight already, it waits there and
+//  *flight is NULL. WEFT_ENOMEM.
 WEFT_CHECK int weft_flights_add (weft_flights_t *self,
                                  const weft_booking_t *booking,
                                  const weft_position_t *at,
+                                 const char *replay,
                                  weft_flight_t **flight);
 
 //  The flight has ended: it goes, and those that wait for it.

@@ -275,15 +275,14 @@ build (ingest_t *self)
             continue;
         if (!slot->flight) {
             int rc = weft_flights_add (self->flights, &slot->booking,
-                                       &slot->taken.at, &slot->flight);
+                                       &slot->taken.at, slot->replay_key,
+                                       &slot->flight);
             if (rc)
                 return rc;
             if (!slot->flight) {
                 slot->fate = SLOT_WAITS;
                 continue;
             }
-            snprintf (slot->flight->replay, sizeof (slot->flight->replay), "%s",
-                      slot->replay_key);
         }
         int rc = WEFT_ECRASHED;
         if (slot->replay || weft_hand_take (self->hand, slot->taken.key))

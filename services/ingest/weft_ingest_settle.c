@@ -23,7 +23,8 @@ add_booking (ingest_t *self, size_t *n, const weft_booking_t *booking)
     return 0;
 }
 
-//  A flight, then those that waited for it: they are duplicates of it.
+//  A flight, then those that waited for it: they are duplicates of it. A letter
+//  that was put back and waited for an alert that died stays dead.
 static int
 add_flight (ingest_t *self,
             size_t *n,
@@ -36,6 +37,8 @@ add_flight (ingest_t *self,
     int rc = add_booking (self, n, &booking);
     for (const weft_flight_t *other = flight->waiting; !rc && other;
          other = other->next) {
+        if (*other->replay && outcome != WEFT_OUTCOME_SETTLED)
+            continue;
         booking = other->booking;
         booking.outcome = WEFT_BOOKED_DUPLICATE;
         rc = add_booking (self, n, &booking);
@@ -98,24 +101,28 @@ end_flight (ingest_t *self, weft_flight_t *flight)
     if (!*flight->replay)
         weft_ingest_end (self, &flight->at, flight->booking.offset);
     for (weft_flight_t *other = flight->waiting; other; other = other->next)
-        if (!other->booking.replayed)
+        if (!*other->replay)
             weft_ingest_end (self, &other->at, other->booking.offset);
     weft_flights_end (self->flights, flight);
 }
 
+//  Letters that were put back: the flight itself, and those that waited for it,
+//  which are booked.
 static int
 end_replays (ingest_t *self, const weft_settled_t *settled, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    int rc = 0;
+    for (size_t i = 0; !rc && i < n; i++) {
         const weft_flight_t *flight = settled[i].token;
-        if (!*flight->replay)
-            continue;
-        int rc = weft_replay_done (self->replay, flight->replay,
+        if (*flight->replay)
+            rc = weft_replay_done (self->replay, flight->replay,
                                    settled[i].outcome == WEFT_OUTCOME_SETTLED);
-        if (rc)
-            return rc;
+        for (const weft_flight_t *other = flight->waiting; !rc && other;
+             other = other->next)
+            if (*other->replay)
+                rc = weft_replay_done (self->replay, other->replay, false);
     }
-    return 0;
+    return rc;
 }
 
 int

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import random
 import subprocess
 import time
@@ -12,6 +13,14 @@ from mesh import BUILD, Mesh, check, free_port, wait_for
 
 WEFT = os.path.join(BUILD, "bin", "weft")
 PACKS = "../shared/data"
+
+
+MAPPING = """survey  ztf
+like    ztf
+schemas ztf.alert
+candidate.magpsf = candidate.psfmag
+prv_candidates.magpsf = prv_candidates.psfmag
+"""
 
 
 def simulate(folder, alerts, *more):
@@ -212,6 +221,63 @@ def a_dead_letter_is_put_back(cluster=None):
         m.drain()
 
 
+def put_back_while_in_flight(m):
+    """A letter that can be read now, and waits for the same alert in a file that
+    came later."""
+    files = files_of(simulate(m.path("sim"), 40, "--duplicates", "0", "--reissued", "0"))[-2:]
+    os.makedirs(m.path("in"))
+    os.makedirs(m.path("mappings"))
+    for i, path in enumerate(files):
+        data = pathlib.Path(path).read_bytes()
+        pathlib.Path(m.path("in/%d.avro" % (i + 1))).write_bytes(data)
+        if not i:
+            renamed = data.replace(b'"magpsf"', b'"psfmag"')
+            check(renamed != data, "the schema has magpsf")
+            pathlib.Path(m.path("in/0.avro")).write_bytes(renamed)
+    pathlib.Path(m.path("sink.down")).touch()
+    port = free_port()
+    ingest(m, port, [m.path("in")], stay=True, mappings=m.path("mappings"))
+    m.sink([port])
+    m.start()
+    wait_for(lambda: ledger(m)["dead"] == 1 and ledger(m)["in_flight"] == 2, 30,
+             "one is dead, two are in flight")
+    pathlib.Path(m.path("ready.map")).write_text(MAPPING)
+    os.rename(m.path("ready.map"), m.path("mappings/new.map"))
+    wait_for(lambda: m.processes["ingest"].events("INGEST-MAPPINGS-READ"), 60, "the mapping is read")
+    key, = m.redis.command("HKEYS", "dlq:ingest")
+    subprocess.run([WEFT, "dlq", "replay", "ingest", key, "--redis", m.redis.address],
+                   check=True, stdout=subprocess.DEVNULL)
+    wait_for(lambda: m.redis.command("ZSCORE", "replay:ingest:lease", key), 30, "it is taken")
+    check(m.redis.command("HLEN", "replay:ingest") == 1, "it does not wait")
+
+
+def a_letter_put_back_while_its_alert_is_in_flight(cluster=None):
+    """Its wait ends with the flight: settled, it is a duplicate."""
+    with Mesh("a letter waits for its alert", redis=True, cluster=cluster) as m:
+        put_back_while_in_flight(m)
+        os.remove(m.path("sink.down"))
+        want = dict(received=3, settled=2, duplicate=1, dead=0, in_flight=0, balanced=True)
+        wait_for(lambda: dict(ledger(m), **want) == ledger(m), 60, "it is a duplicate: %s" % ledger(m))
+        wait_for(lambda: m.redis.command("HLEN", "replay:ingest") == 0, 60, "its lease has ended")
+        m.drain()
+
+
+def a_letter_put_back_while_its_alert_dies():
+    """Dead, it stays dead, and the alert's own letter has all of it."""
+    with Mesh("a letter waits for an alert that dies", redis=True) as m:
+        put_back_while_in_flight(m)
+        sink = m.processes["sink"]
+        sink.config["options"]["never"] = [str(row["alert_id"]) for row in peek([m.path("in/1.avro")])]
+        sink.write()
+        sink.restart()
+        os.remove(m.path("sink.down"))
+        wait_for(lambda: m.redis.command("HLEN", "dlq:sink") == 1, 60, "the alert is dead")
+        want = dict(received=3, settled=1, duplicate=0, dead=2, in_flight=0, balanced=True)
+        wait_for(lambda: dict(ledger(m), **want) == ledger(m), 60, "both are dead: %s" % ledger(m))
+        wait_for(lambda: m.redis.command("HLEN", "replay:ingest") == 0, 60, "its lease has ended")
+        m.drain()
+
+
 def all_sample_packets(cluster=None):
     if not os.path.isdir(PACKS):
         print("SKIP: no data packs in ../shared/data")
@@ -288,9 +354,11 @@ def a_cluster_that_is_none():
 
 mesh.main([a_night_is_settled, a_forgotten_history_comes_again, a_newer_history_waits,
            killed_again_and_again, redis_goes_away,
-           a_dead_letter_is_put_back, all_sample_packets,
+           a_dead_letter_is_put_back, a_letter_put_back_while_its_alert_is_in_flight,
+           a_letter_put_back_while_its_alert_dies, all_sample_packets,
            on_a_cluster(a_night_is_settled),
            on_a_cluster(killed_again_and_again),
            on_a_cluster(a_dead_letter_is_put_back),
+           on_a_cluster(a_letter_put_back_while_its_alert_is_in_flight),
            on_a_cluster(all_sample_packets), slots_move_and_masters_die,
            a_cluster_that_is_none])

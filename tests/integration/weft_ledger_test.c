@@ -154,6 +154,27 @@ a_replay_that_has_an_id_at_last_is_seen (void **state)
     assert_account (3, 1, 1, 0, 1);
 }
 
+//  Put back while its alert is on its way from another position.
+static void
+a_replay_that_waited_for_another_is_its_duplicate (void **state)
+{
+    (void)state;
+    assert_int_equal (book_one (5, 0, WEFT_BOOKED_DEAD), 2);
+    assert_int_equal (book_one (6, 60, WEFT_BOOKED_DEAD), 2);
+    for (int again = 0; again < 2; again++) {
+        weft_booking_t both[] = { booking (7, 50, WEFT_BOOKED_SETTLED),
+                                  booking (5, 50, WEFT_BOOKED_DUPLICATE),
+                                  booking (6, 60, WEFT_BOOKED_DUPLICATE) };
+        both[1].replayed = both[2].replayed = true;
+        assert_int_equal (weft_ledger_book (batch, both, 3), 0);
+        assert_int_equal (both[0].booked, WEFT_BOOKED_SETTLED);
+        assert_int_equal (both[1].booked, WEFT_BOOKED_DUPLICATE);
+        //  It has won the id in an earlier life.
+        assert_int_equal (both[2].booked, WEFT_BOOKED_SETTLED);
+    }
+    assert_account (3, 2, 1, 0, 0);
+}
+
 static void
 a_packet_without_id_is_counted (void **state)
 {
@@ -476,6 +497,7 @@ main (void)
         TEST (the_first_outcome_wins),
         TEST (a_replayed_dead_letter_moves_to_settled),
         TEST (a_replay_that_has_an_id_at_last_is_seen),
+        TEST (a_replay_that_waited_for_another_is_its_duplicate),
         TEST (a_packet_without_id_is_counted),
         TEST (a_position_that_died_undecoded_counts_once),
         TEST (a_position_that_cannot_be_decoded_any_more_counts_once),

@@ -25,24 +25,26 @@ duplicates_wait_for_the_first (void **state)
     weft_flights_t *flights = weft_flights_new ();
     weft_flight_t *first, *second, *other;
     weft_booking_t booking = booking_of ("ztf", 7, 1);
-    assert_int_equal (weft_flights_add (flights, &booking, &nowhere, &first),
-                      0);
+    assert_int_equal (
+        weft_flights_add (flights, &booking, &nowhere, "", &first), 0);
     assert_non_null (first);
+    assert_string_equal (first->replay, "");
     booking.offset = 2;
-    assert_int_equal (weft_flights_add (flights, &booking, &nowhere, &second),
-                      0);
+    assert_int_equal (
+        weft_flights_add (flights, &booking, &nowhere, "t/0@2", &second), 0);
     assert_null (second);
     assert_int_equal (first->waiting->booking.offset, 2);
+    assert_string_equal (first->waiting->replay, "t/0@2");
     //  The same number of another survey is another alert.
     booking = booking_of ("lsst", 7, 3);
-    assert_int_equal (weft_flights_add (flights, &booking, &nowhere, &other),
-                      0);
+    assert_int_equal (
+        weft_flights_add (flights, &booking, &nowhere, "", &other), 0);
     assert_non_null (other);
     assert_int_equal (weft_flights_count (flights), 2);
     weft_flights_end (flights, first);
     booking = booking_of ("ztf", 7, 4);
-    assert_int_equal (weft_flights_add (flights, &booking, &nowhere, &second),
-                      0);
+    assert_int_equal (
+        weft_flights_add (flights, &booking, &nowhere, "", &second), 0);
     assert_non_null (second);
     weft_flights_destroy (&flights);
     assert_null (flights);
