@@ -4,6 +4,8 @@
 //  dlq:{stage}:bytes    bytes of keys and entries, kept by the scripts
 //  dlq:{stage}:samples  hash of schema|code to bytes of packets kept
 //  dlq:stages           set of stages
+//  dlq:{stage}:gone:{key}  set of the SHA-1 of entries that were taken out: the
+//                       same write, issued again, does not bring them back
 
 #include "weft_dlq.h"
 
@@ -17,9 +19,11 @@ enum {
     ENTRY_MOST = FRAMES_MOST + (1 << 20),
 };
 
-//  KEYS: dlq, bytes, stages. ARGV: stage, key, entry, ceiling. Replaces an
+//  KEYS: dlq, bytes, stages, gone. ARGV: stage, key, entry, ceiling. Replaces an
 //  entry of the same key. Returns 1, or 0 if it does not fit.
 static const char put_script[] =
+    "if redis.call ('EXISTS', KEYS[4]) == 1 and redis.call ('SISMEMBER',\n"
+    "    KEYS[4], redis.sha1hex (ARGV[3])) == 1 then return 1 end\n"
     "local old = redis.call ('HSTRLEN', KEYS[1], ARGV[2])\n"
     "local grow = #ARGV[3] - old\n"
     "if old == 0 then grow = grow + #ARGV[2] end\n"
@@ -30,12 +34,16 @@ static const char put_script[] =
     "redis.call ('SADD', KEYS[3], ARGV[1])\n"
     "return 1\n";
 
-//  KEYS: dlq, bytes, stages, samples. ARGV: stage, key, entry with the packet,
-//  entry without, ceiling, sample's name, its bytes, most of them. An entry
-//  that is there stays. Returns 1, or 0 if it does not fit.
+//  KEYS: dlq, bytes, stages, gone, samples. ARGV: stage, key, entry with the
+//  packet, entry without, ceiling, sample's name, its bytes, most of them. An
+//  entry that is there stays. Returns 1, or 0 if it does not fit.
 static const char packet_script[] =
+    "for i = 3, redis.call ('EXISTS', KEYS[4]) == 1 and 4 or 0 do\n"
+    "  if redis.call ('SISMEMBER', KEYS[4], redis.sha1hex (ARGV[i])) == 1\n"
+    "    then return 1 end\n"
+    "end\n"
     "if redis.call ('HEXISTS', KEYS[1], ARGV[2]) == 1 then return 1 end\n"
-    "local kept = tonumber (redis.call ('HGET', KEYS[4], ARGV[6]) or 0)\n"
+    "local kept = tonumber (redis.call ('HGET', KEYS[5], ARGV[6]) or 0)\n"
     "local size = tonumber (ARGV[7])\n"
     "local whole = size > 0 and kept + size <= tonumber (ARGV[8])\n"
     "local entry = whole and ARGV[3] or ARGV[4]\n"
@@ -45,7 +53,7 @@ static const char packet_script[] =
     "redis.call ('HSET', KEYS[1], ARGV[2], entry)\n"
     "redis.call ('SET', KEYS[2], bytes)\n"
     "redis.call ('SADD', KEYS[3], ARGV[1])\n"
-    "if whole then redis.call ('HSET', KEYS[4], ARGV[6], kept + size) end\n"
+    "if whole then redis.call ('HSET', KEYS[5], ARGV[6], kept + size) end\n"
     "return 1\n";
 
 void
@@ -95,11 +103,12 @@ fill_verdict (weft_dead_v1_t *dead,
 }
 
 static void
-add_keys (weft_batch_t *batch, const char *stage)
+add_keys (weft_batch_t *batch, const char *stage, const char *key)
 {
     weft_batch_argf (batch, "dlq:%s", stage);
     weft_batch_argf (batch, "dlq:%s:bytes", stage);
     weft_batch_str (batch, "dlq:stages");
+    weft_batch_argf (batch, "dlq:%s:gone:%s", stage, key);
 }
 
 //  Runs a script that answers 1 for kept and 0 for full.
@@ -127,8 +136,8 @@ store (weft_redis_t *redis,
     if (!batch)
         return WEFT_ENOMEM;
     weft_batch_keep (batch);
-    weft_batch_script (batch, put_script, 3, 4);
-    add_keys (batch, stage);
+    weft_batch_script (batch, put_script, 4, 4);
+    add_keys (batch, stage, key);
     weft_batch_str (batch, stage);
     weft_batch_str (batch, key);
     weft_batch_arg (batch, entry->data, entry->size);
@@ -197,8 +206,8 @@ ask_packet (weft_batch_t *batch,
 {
     uint32_t schema = WEFT_MIN (dead->schema.n, (uint32_t)SCHEMA_MOST);
     weft_batch_keep (batch);
-    weft_batch_script (batch, packet_script, 4, 8);
-    add_keys (batch, "ingest");
+    weft_batch_script (batch, packet_script, 5, 8);
+    add_keys (batch, "ingest", key);
     weft_batch_str (batch, "dlq:ingest:samples");
     weft_batch_str (batch, "ingest");
     weft_batch_str (batch, key);

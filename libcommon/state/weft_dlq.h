@@ -5,7 +5,9 @@
 //  byte ceiling and nothing is ever trimmed: at the ceiling the writer gets
 //  WEFT_ETOOBIG and holds the alert unsettled. What `weft dlq replay` puts
 //  back goes to `replay:{stage}`, from where the upstream of that stage takes
-//  it under custody (weft_replay.h). Same thread as the connection.
+//  it under custody (weft_replay.h). A connection that breaks issues the writes
+//  of its last seconds again (weft_journal.h): a letter that was put back or
+//  dropped meanwhile does not return by that. Same thread as the connection.
 
 #ifndef WEFT_DLQ_H_INCLUDED
 #define WEFT_DLQ_H_INCLUDED
@@ -17,6 +19,7 @@
 #define WEFT_DLQ_SAMPLES_MOST (1u << 20)  //  per (schema, reason), ingest
 #define WEFT_DLQ_KEY_MOST 320             //  room for a key, terminated
 #define WEFT_DLQ_REASON_MOST 512          //  longer reasons are cut
+#define WEFT_DLQ_GONE_SECONDS 3600  //  a letter that was taken out is known
 
 //  "ztf:123456", the key of an alert in queues, logs and sinks.
 void weft_dlq_key (const weft_envelope_v1_t *envelope, char *key, size_t room);

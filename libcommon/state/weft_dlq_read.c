@@ -8,10 +8,11 @@
 
 enum { SCAN_COUNT = 32, BACK_MOST = 65 << 20 };
 
-//  KEYS: dlq, bytes, samples, replay. ARGV: key, "drop" or "replay", sample's
-//  name or "", its bytes, the entry as it was read, the one that is put back
-//  (empty: the same). Removes the entry if it is
-//  still that one. Returns 1 done, 0 there is none, 2 it has changed.
+//  KEYS: dlq, bytes, samples, replay, gone. ARGV: key, "drop" or "replay",
+//  sample's name or "", its bytes, the entry as it was read, the one that is put
+//  back (empty: the same), seconds for which it is known to be gone. Removes the
+//  entry if it is still that one. Returns 1 done, 0 there is none, 2 it has
+//  changed.
 static const char remove_script[] =
     "local entry = redis.call ('HGET', KEYS[1], ARGV[1])\n"
     "if not entry then\n"
@@ -24,6 +25,8 @@ static const char remove_script[] =
     "  redis.call ('HSET', KEYS[4], ARGV[1], back)\n"
     "end\n"
     "redis.call ('HDEL', KEYS[1], ARGV[1])\n"
+    "redis.call ('SADD', KEYS[5], redis.sha1hex (entry))\n"
+    "redis.call ('EXPIRE', KEYS[5], ARGV[7])\n"
     "local bytes = tonumber (redis.call ('GET', KEYS[2]) or 0)\n"
     "bytes = math.max (0, bytes - #entry - #ARGV[1])\n"
     "redis.call ('SET', KEYS[2], bytes)\n"
@@ -157,11 +160,12 @@ ask_remove (weft_batch_t *batch,
     bool sample = dead.packet.n > 0;
     uint32_t schema = WEFT_MIN (dead.schema.n, 128u);
     weft_batch_keep (batch);
-    weft_batch_script (batch, remove_script, 4, 6);
+    weft_batch_script (batch, remove_script, 5, 7);
     weft_batch_argf (batch, "dlq:%s", stage);
     weft_batch_argf (batch, "dlq:%s:bytes", stage);
     weft_batch_argf (batch, "dlq:%s:samples", stage);
     weft_batch_argf (batch, "replay:%s", stage);
+    weft_batch_argf (batch, "dlq:%s:gone:%s", stage, key);
     weft_batch_str (batch, key);
     weft_batch_str (batch, how);
     weft_batch_argf (batch, "%.*s|%d", (int)schema, schema ? dead.schema.p : "",
@@ -169,6 +173,7 @@ ask_remove (weft_batch_t *batch,
     weft_batch_int (batch, sample ? dead.packet.n : 0);
     weft_batch_arg (batch, entry.p, entry.n);
     weft_batch_arg (batch, back->data, back->size);
+    weft_batch_int (batch, WEFT_DLQ_GONE_SECONDS);
 }
 
 //  The entry with the packet's bytes, nothing if there are none to add.

@@ -188,6 +188,60 @@ of_packets_only_a_megabyte_is_kept (void **state)
     assert_int_equal (packet_size ("topic/0@5"), 700000);
 }
 
+//  The writer's connection breaks, so that it issues what it wrote last again.
+static void
+break_connection (weft_redis_t *operator)
+{
+    weft_batch_t *batch = weft_batch_new (operator, 0);
+    uint64_t before = weft_redis_generation (redis);
+    weft_batch_words (batch, "CLIENT", "KILL", "TYPE", "normal");
+    assert_int_equal (weft_batch_run (batch), 0);
+    weft_batch_destroy (&batch);
+    assert_int_equal (weft_redis_ping (redis), 0);
+    assert_true (weft_redis_generation (redis) > before);
+}
+
+static void
+what_was_taken_out_does_not_come_back (void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "ztf:42", "ztf:43" };
+    //  A writer of its own, that remembers nothing of other tests.
+    weft_redis_t *shared = redis;
+    weft_redis_t *operator= weft_redis_new (server.address, NULL);
+    redis = weft_redis_new (server.address, NULL);
+    //  The second has no room for its bytes.
+    assert_int_equal (put_packet (7, "3.3", 700000), 0);
+    assert_int_equal (put_packet (8, "3.3", 700000), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (put (42 + i, 100, 0), 0);
+    assert_int_equal (weft_dlq_drop (operator, "feature", keys[0]), 0);
+    assert_int_equal (weft_dlq_replay (operator, "feature", keys[1]), 0);
+    assert_int_equal (weft_dlq_drop (operator, "ingest", "topic/0@7"), 0);
+    assert_int_equal (weft_dlq_drop (operator, "ingest", "topic/0@8"), 0);
+    uint64_t bytes = bytes_of ("feature");
+    for (int again = 0; again < 2; again++) {
+        break_connection (operator);
+        assert_int_equal (list_count ("feature"), 1);
+        assert_int_equal (list_count ("ingest"), 0);
+        assert_int_equal (bytes_of ("feature"), bytes);
+        assert_int_equal (bytes_of ("ingest"), 0);
+    }
+    //  Whatever dies anew is a letter again, and again none when it is dropped.
+    for (int i = 0; i < 2; i++)
+        assert_int_equal (put (42 + i, 100, 0), 0);
+    assert_int_equal (put_packet (7, "3.3", 700000), 0);
+    assert_int_equal (list_count ("feature"), 3);
+    assert_int_equal (list_count ("ingest"), 1);
+    assert_int_equal (weft_dlq_drop (operator, "feature", keys[0]), 0);
+    break_connection (operator);
+    assert_int_equal (list_count ("feature"), 2);
+    assert_int_equal (list_count ("ingest"), 1);
+    weft_redis_destroy (&operator);
+    weft_redis_destroy (&redis);
+    redis = shared;
+}
+
 static weft_account_t
 account (void)
 {
@@ -375,6 +429,7 @@ main (void)
         TEST (a_dead_letter_is_kept_whole),
         TEST (at_the_ceiling_nothing_is_trimmed),
         TEST (of_packets_only_a_megabyte_is_kept),
+        TEST (what_was_taken_out_does_not_come_back),
         TEST (a_replay_is_taken_once_and_settles_the_ledger),
         TEST (a_lost_reply_gives_the_replay_again_and_a_dead_owner_frees_it),
         TEST (many_replays_are_shared_and_bounded),
