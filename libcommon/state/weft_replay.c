@@ -52,6 +52,22 @@ static const char take_script[] =
     "until cursor == '0' or #out >= 2 * most\n"
     "return out\n";
 
+//  KEYS: replay. ARGV: key. Returns the entry and its SHA-1.
+static const char fetch_script[] =
+    "local entry = redis.call ('HGET', KEYS[1], ARGV[1])\n"
+    "return entry and { entry, redis.sha1hex (entry) } or {}\n";
+
+//  KEYS: replay, lease, owner. ARGV: key, SHA-1. Removes the entry, if it is that
+//  one: issued again after its connection broke, this must not remove one that
+//  died again and was put back meanwhile.
+static const char done_script[] =
+    "local entry = redis.call ('HGET', KEYS[1], ARGV[1])\n"
+    "if entry and redis.sha1hex (entry) ~= ARGV[2] then return 0 end\n"
+    "redis.call ('HDEL', KEYS[1], ARGV[1])\n"
+    "redis.call ('ZREM', KEYS[2], ARGV[1])\n"
+    "redis.call ('HDEL', KEYS[3], ARGV[1])\n"
+    "return 1\n";
+
 weft_replay_t *
 weft_replay_new (weft_redis_t *redis,
                  weft_redis_t *bulk,
@@ -92,11 +108,11 @@ weft_replay_held (const weft_replay_t *self)
 }
 
 static void
-add_keys (weft_replay_t *self)
+add_keys (weft_batch_t *batch, const char *stage)
 {
-    weft_batch_argf (self->batch, "replay:%s", self->stage);
-    weft_batch_argf (self->batch, "replay:%s:lease", self->stage);
-    weft_batch_argf (self->batch, "replay:%s:owner", self->stage);
+    weft_batch_argf (batch, "replay:%s", stage);
+    weft_batch_argf (batch, "replay:%s:lease", stage);
+    weft_batch_argf (batch, "replay:%s:owner", stage);
 }
 
 //  Takes one entry into custody. What does not decode is logged and left: its
@@ -141,7 +157,7 @@ weft_replay_take (
     weft_batch_clear (self->batch);
     weft_batch_script (self->batch, take_script, 3,
                        (uint32_t)(3 + self->n_held));
-    add_keys (self);
+    add_keys (self->batch, self->stage);
     weft_batch_str (self->batch, self->owner);
     weft_batch_int (self->batch, WEFT_REPLAY_LEASE_MS);
     weft_batch_int (self->batch, (int64_t)most);
@@ -157,21 +173,26 @@ weft_replay_take (
     return 0;
 }
 
-//  Reads the entry, to know its position. Reply 0 of the batch holds it.
+//  Reads the entry, to know its position, and its SHA-1. Reply 0 of the batch
+//  holds both.
 static int
-fetch (weft_replay_t *self, const char *key, weft_dead_v1_t *dead)
+fetch (weft_replay_t *self,
+       const char *key,
+       weft_dead_v1_t *dead,
+       weft_bin_t *sum)
 {
     weft_batch_clear (self->batch);
-    weft_batch_begin (self->batch, 3);
-    weft_batch_str (self->batch, "HGET");
+    weft_batch_script (self->batch, fetch_script, 1, 1);
     weft_batch_argf (self->batch, "replay:%s", self->stage);
     weft_batch_str (self->batch, key);
     int rc = weft_batch_run (self->batch);
     if (rc)
         return rc;
-    weft_bin_t entry = weft_reply_bytes (weft_batch_reply (self->batch, 0));
-    if (!entry.p)
+    const weft_reply_t *both = weft_batch_reply (self->batch, 0);
+    if (weft_reply_count (both) != 2)
         return WEFT_ENOENT;
+    weft_bin_t entry = weft_reply_bytes (weft_reply_at (both, 0));
+    *sum = weft_reply_bytes (weft_reply_at (both, 1));
     return weft_contract_decode (&weft_dead_v1, dead, entry.p, entry.n);
 }
 
@@ -192,23 +213,13 @@ booking_of (const weft_dead_v1_t *dead)
     return booking;
 }
 
-static void
-remove_command (weft_batch_t *batch,
-                const char *command,
-                const char *stage,
-                const char *part,
-                const char *key)
-{
-    weft_batch_begin (batch, 3);
-    weft_batch_str (batch, command);
-    weft_batch_argf (batch, "replay:%s%s", stage, part);
-    weft_batch_str (batch, key);
-}
-
 //  Books and removes, in this order: if anything breaks between the two, the
 //  entry is taken again and ends the same.
 static int
-finish (weft_replay_t *self, const char *key, weft_booking_t *booking)
+finish (weft_replay_t *self,
+        const char *key,
+        weft_bin_t sum,
+        weft_booking_t *booking)
 {
     int rc = booking ? weft_ledger_book (self->ledger, booking, 1) : 0;
     if (rc)
@@ -217,9 +228,10 @@ finish (weft_replay_t *self, const char *key, weft_booking_t *booking)
     if (!batch)
         return WEFT_ENOMEM;
     weft_batch_keep (batch);
-    remove_command (batch, "HDEL", self->stage, "", key);
-    remove_command (batch, "ZREM", self->stage, ":lease", key);
-    remove_command (batch, "HDEL", self->stage, ":owner", key);
+    weft_batch_script (batch, done_script, 3, 2);
+    add_keys (batch, self->stage);
+    weft_batch_str (batch, key);
+    weft_batch_arg (batch, sum.p, sum.n);
     rc = weft_batch_run (batch);
     weft_batch_destroy (&batch);
     return rc;
@@ -241,11 +253,12 @@ weft_replay_done (weft_replay_t *self, const char *key, bool settled)
 {
     char copy[WEFT_DLQ_KEY_MOST];  //  `key` may be one of ours
     weft_dead_v1_t dead;
+    weft_bin_t sum;
     weft_str_copy (weft_str (key), copy, sizeof copy);
-    int rc = fetch (self, copy, &dead);
+    int rc = fetch (self, copy, &dead, &sum);
     if (rc == 0) {
         weft_booking_t booking = booking_of (&dead);
-        rc = finish (self, copy, settled ? &booking : NULL);
+        rc = finish (self, copy, sum, settled ? &booking : NULL);
     }
     if (rc == 0 || rc == WEFT_ENOENT) {
         let_go (self, copy);

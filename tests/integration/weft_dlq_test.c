@@ -349,6 +349,34 @@ a_lost_reply_gives_the_replay_again_and_a_dead_owner_frees_it (void **state)
     weft_alert_unref (&other.alert);
 }
 
+//  It died again, and was put back once more: that its first return has ended is
+//  said again by a connection that broke.
+static void
+what_was_put_back_again_stays (void **state)
+{
+    (void)state;
+    found_t one = { 0 };
+    weft_redis_t *shared = redis;
+    weft_redis_t *operator= weft_redis_new (server.address, NULL);
+    redis = weft_redis_new (server.address, NULL);
+    weft_replay_t *a = weft_replay_new (redis, redis, "feature", "a");
+    assert_int_equal (put (42, 100, 0), 0);
+    assert_int_equal (weft_dlq_replay (operator, "feature", "ztf:42"), 0);
+    assert_int_equal (weft_replay_take (a, 8, take, &one), 0);
+    assert_int_equal (put (42, 100, 0), 0);
+    assert_int_equal (weft_replay_done (a, "ztf:42", false), 0);
+    assert_int_equal (weft_dlq_replay (operator, "feature", "ztf:42"), 0);
+    break_connection (operator);
+    assert_int_equal (weft_replay_take (a, 8, take, &one), 0);
+    assert_int_equal (one.n, 2);
+    assert_int_equal (list_count ("feature"), 0);
+    weft_replay_destroy (&a);
+    weft_redis_destroy (&operator);
+    weft_redis_destroy (&redis);
+    redis = shared;
+    weft_alert_unref (&one.alert);
+}
+
 static void
 many_replays_are_shared_and_bounded (void **state)
 {
@@ -432,6 +460,7 @@ main (void)
         TEST (what_was_taken_out_does_not_come_back),
         TEST (a_replay_is_taken_once_and_settles_the_ledger),
         TEST (a_lost_reply_gives_the_replay_again_and_a_dead_owner_frees_it),
+        TEST (what_was_put_back_again_stays),
         TEST (many_replays_are_shared_and_bounded),
         TEST (what_does_not_decode_is_shown_as_such),
     };
