@@ -10,7 +10,9 @@
 //
 //  An operator who deletes the key gives up what was put aside for it: it becomes
 //  dead letters. So a conviction that ends otherwise leaves its key, empty, for
-//  longer than another replica needs to find it and convict anew.
+//  longer than another replica needs to find it and convict anew. And each has a
+//  number: who finds another than the one it knew knows that this was given up,
+//  although the schema has been convicted anew since.
 
 #include "weft_ingest_parts.h"
 
@@ -20,6 +22,23 @@
 #define LATE_MS 30000  //  without a renewal: what is gone may have run out
 #define CONVICT_SECONDS "3600"
 #define ACQUIT_SECONDS "60"  //  more than LATE_MS
+
+//  KEYS: paused. ARGV: what stands still and why, its seconds, the number of the
+//  conviction that it stands still for (0: whatever there is), "renew" or
+//  "anew". Returns the number, or 0 if that one was given up. Its time makes it
+//  unique.
+static const char script[] =
+    "local old = redis.call ('GET', KEYS[1])\n"
+    "local there = old and string.match (old, '^(%d+) ')\n"
+    "if ARGV[4] == 'renew' and (not old or\n"
+    "    (there and ARGV[3] ~= '0' and there ~= ARGV[3])) then return 0 end\n"
+    "local number = there or ARGV[3]\n"
+    "if number == '0' then\n"
+    "  local time = redis.call ('TIME')\n"
+    "  number = time[1] .. string.format ('%06d', time[2])\n"
+    "end\n"
+    "redis.call ('SET', KEYS[1], number .. ' ' .. ARGV[1], 'EX', ARGV[2])\n"
+    "return tonumber (number)\n";
 
 int
 weft_ingest_read_pauses (ingest_t *self)
@@ -79,18 +98,17 @@ static void
 say_conviction (weft_batch_t *batch,
                 const char *schema,
                 const char *what,
+                int64_t conviction,
                 bool anew)
 {
     char key[160];
     name_schema (schema, key, sizeof (key));
-    weft_batch_begin (batch, anew ? 5 : 6);
-    weft_batch_str (batch, "SET");
+    weft_batch_script (batch, script, 1, 4);
     weft_batch_str (batch, key);
     weft_batch_str (batch, what);
-    weft_batch_str (batch, "EX");
     weft_batch_str (batch, CONVICT_SECONDS);
-    if (!anew)
-        weft_batch_str (batch, "XX");
+    weft_batch_int (batch, conviction);
+    weft_batch_str (batch, anew ? "anew" : "renew");
 }
 
 //  Told to all replicas before anything more is read, or else as soon as Redis
@@ -103,8 +121,14 @@ convict (ingest_t *self, const weft_taken_t *taken)
     snprintf (what, sizeof (what), "%s/%d/%lld: %s", taken->topic,
               taken->partition, (long long)taken->offset, taken->why);
     if (batch)
-        say_conviction (batch, taken->schema, what, true);
-    if (!batch || weft_batch_run (batch))
+        say_conviction (batch, taken->schema, what, 0, true);
+    int rc = batch ? weft_batch_run (batch) : WEFT_ENOMEM;
+    size_t at = 0;
+    for (weft_held_t *held; !rc && (held = weft_kafka_held (self->kafka, &at));)
+        if (!held->waits && !held->conviction &&
+            !strcmp (held->schema, taken->schema))
+            held->conviction = weft_reply_int (weft_batch_reply (batch, 0), 0);
+    if (rc)
         self->convict_due = true;
     weft_batch_destroy (&batch);
 }
@@ -243,7 +267,7 @@ give_up (ingest_t *self, const weft_held_t *held)
 }
 
 //  Renews the convictions, and gives up what is put aside for one whose key is
-//  gone. Without Redis nothing goes on.
+//  gone, or is another's. Without Redis nothing goes on.
 static int
 renew (ingest_t *self, weft_batch_t *batch, bool anew)
 {
@@ -255,14 +279,19 @@ renew (ingest_t *self, weft_batch_t *batch, bool anew)
         snprintf (what, sizeof (what), "%s/%d/%lld: %s", held->topic,
                   held->partition, (long long)held->offset, held->why);
         if (!held->waits)
-            say_conviction (batch, held->schema, what, anew);
+            say_conviction (batch, held->schema, what, held->conviction, anew);
     }
     int rc = weft_batch_run (batch);
     at = 0;
-    for (const weft_held_t *held;
-         !rc && (held = weft_kafka_held (self->kafka, &at));)
-        if (!held->waits && weft_reply_nil (weft_batch_reply (batch, ++reply)))
+    for (weft_held_t *held;
+         !rc && (held = weft_kafka_held (self->kafka, &at));) {
+        if (held->waits)
+            continue;
+        held->conviction =
+            weft_reply_int (weft_batch_reply (batch, ++reply), 0);
+        if (!held->conviction)
             give_up (self, held);
+    }
     return rc;
 }
 

@@ -64,6 +64,7 @@ typedef struct {
     bool waits;        //  for a schema that is on its way
     char schema[128];  //
     char why[WEFT_INPUT_WHY];
+    int64_t conviction;  //  the caller's, 0 when it is put aside
 } weft_held_t;
 
 //  Returns new: a member that joins in the background, or NULL with a reason
@@ -98,7 +99,7 @@ WEFT_CHECK int weft_kafka_hold (weft_kafka_t *self,
 
 //  The messages put aside, one after the other; *at is 0 at first. NULL: no
 //  more. Borrows until the next `next`, beat or go_on.
-const weft_held_t *weft_kafka_held (const weft_kafka_t *self, size_t *at);
+weft_held_t *weft_kafka_held (const weft_kafka_t *self, size_t *at);
 
 //  This one can be read: it comes with the next `next`, and what is behind it
 //  when that has been read whole.

@@ -59,6 +59,7 @@ weft_kafka_hold (weft_kafka_t *self,
     aside->ready = false;
     aside->held.item = item;
     aside->held.waits = waits;
+    aside->held.conviction = 0;
     snprintf (aside->held.schema, sizeof (aside->held.schema), "%s", schema);
     snprintf (aside->held.why, sizeof (aside->held.why), "%s", why);
     self->reopened = NULL;
@@ -76,12 +77,12 @@ weft_kafka_hold (weft_kafka_t *self,
     return 0;
 }
 
-const weft_held_t *
+weft_held_t *
 weft_kafka_held (const weft_kafka_t *self, size_t *at)
 {
     while (*at < (size_t)self->n_parts * WEFT_LANES) {
         size_t i = (*at)++;
-        const weft_aside_t *aside =
+        weft_aside_t *aside =
             self->parts[i / WEFT_LANES]->aside[i % WEFT_LANES];
         if (aside && !aside->ready)
             return &aside->held;

@@ -246,6 +246,28 @@ def given_up():
         m.drain()
 
 
+def given_up_and_convicted_anew():
+    """By another replica, before this one has seen that the key was deleted."""
+    with Mesh("a schema is given up and convicted anew", redis=True) as m:
+        topic, often, key = "anew", LETTERS_MOST + 5, "paused:id:7"
+        source = start(m, topic, [free_port()])
+        base.CLUSTER.feed(topic, [(STANDS, data) for data in framed(7, often)])
+        wait_for(lambda: m.redis.command("GET", key), 60, "the id is convicted")
+        wait_for(lambda: dead(m) == LETTERS_MOST, 60, "the first few are dead letters")
+        #  As a deletion and a conviction that came between two looks.
+        m.redis.command("SET", key, "1 other/0/1: said by another")
+        wait_for(lambda: events(source, "INGEST-SCHEMA-GIVEN-UP"), 60, "this one gives up, too")
+        wait_for(lambda: dead(m) == LETTERS_MOST + 1, 60, "what stood still is a dead letter")
+        #  The next one stands still for the new conviction, which is not another's.
+        wait_for(lambda: len(events(source, "INGEST-SCHEMA-PAUSED")) == 2, 60, "it stands still again")
+        wait_for(lambda: m.redis.command("GET", key).startswith("1 %s/" % topic), 60, "that is renewed")
+        check(dead(m) == LETTERS_MOST + 1, "%d are dead letters" % dead(m))
+        check(len(events(source, "INGEST-SCHEMA-GIVEN-UP")) == 1, "it was given up again")
+        m.redis.command("DEL", key)
+        wait_for(lambda: dead(m) == often, 60, "all are dead letters")
+        m.drain()
+
+
 def convicted_while_redis_is_down():
     """What others have said of a schema is not known: its message is not taken."""
     with Mesh("convicted while Redis is down", redis=True) as m:
@@ -267,4 +289,4 @@ def convicted_while_redis_is_down():
 
 if __name__ == "__main__":
     base.run([one_partition_stands_still, killed_while_it_stands, waits_for_the_registry, given_up,
-              convicted_while_redis_is_down])
+              given_up_and_convicted_anew, convicted_while_redis_is_down])
