@@ -64,6 +64,12 @@ weft_stage_isolated (const weft_stage_env_t *env)
     return env->isolated;
 }
 
+size_t
+weft_stage_letters_most (const weft_stage_env_t *env)
+{
+    return (size_t)env->settings->redis.dead_letter_bytes;
+}
+
 const char *
 weft_stage_data_dir (const weft_stage_env_t *env)
 {

@@ -13,6 +13,8 @@
 #include "weft_log.h"
 #include "weft_time.h"
 
+#define SAY_FULL_MS 30000
+
 enum {
     SCHEMA_MOST = 128,
     FRAMES_MOST = 32 << 20,  //  larger alerts are kept without frames
@@ -115,14 +117,21 @@ add_keys (weft_batch_t *batch, const char *stage, const char *key)
 static int
 run_put (weft_redis_t *redis, weft_batch_t *batch, const char *stage)
 {
+    //  It is tried again as long as it lasts.
+    static _Atomic int64_t said_ms;
+    int64_t now_ms = weft_time_ms (), last_ms = said_ms;
     int rc = weft_batch_run (batch);
-    if (rc == 0 && weft_reply_int (weft_batch_reply (batch, 0), 0) != 1) {
+    if (rc || weft_reply_int (weft_batch_reply (batch, 0), 0) == 1)
+        return rc;
+    if (!last_ms || now_ms - last_ms >= SAY_FULL_MS) {
+        said_ms = now_ms;
         weft_log (WEFT_ERROR, "DLQ-FULL",
-                  "dlq:%s at %s is at its ceiling: the alert is held", stage,
-                  weft_redis_address (redis));
-        rc = WEFT_ETOOBIG;
+                  "dlq:%s at %s is at its ceiling (redis.dead_letter_bytes): "
+                  "the alert is held until `weft dlq drop` or `replay` makes "
+                  "room; `weft dlq groups` says what fills it",
+                  stage, weft_redis_address (redis));
     }
-    return rc;
+    return WEFT_ETOOBIG;
 }
 
 static int

@@ -195,6 +195,7 @@ open_redis (ingest_t *self, const weft_stage_env_t *env)
     weft_redis_config_t login = weft_stage_redis_patience (env);
     const char *address = weft_stage_redis_address (env);
     const char *bulk = weft_stage_redis_bulk (env);
+    self->letters_most = weft_stage_letters_most (env);
     self->redis = weft_redis_new (address, &login);
     self->bulk = strcmp (bulk, address) == 0 ? self->redis
                                              : weft_redis_new (bulk, &login);
@@ -386,6 +387,12 @@ weft_ingest_ready (void *arg, char *why, size_t room)
         return weft_ingest_ready_store (self, why, room);
     else if (*self->waits)
         snprintf (why, room, "it %s", self->waits);
+    else if (self->letters_full)
+        snprintf (why, room,
+                  "the dead letters of ingest have reached "
+                  "redis.dead_letter_bytes (%zu): it waits until weft dlq drop "
+                  "or replay makes room",
+                  self->letters_most);
     else if (self->error)
         snprintf (why, room, "%s: %s%s%s", weft_error_text (self->error),
                   weft_redis_why (self->redis),

@@ -123,6 +123,8 @@ typedef struct {
     bool convict_due;                       //  it lacks one
     pardon_t pardons[WEFT_INGEST_PARDONS];  //  a ring
     size_t n_pardons;                       //  so far
+    size_t letters_most;                    //  bytes
+    bool letters_full;                      //  one waits for room
     size_t n_held, n_waits;  //  put aside; of these, for a schema to come
     char held_why[256];      //  the first of them
     int64_t refused_ms;      //  when it was last said that one is refused

@@ -324,13 +324,11 @@ bury (ingest_t *self, slot_t *slot)
         .code = taken->rc,
         .reason = taken->why,
     };
-    int rc = weft_dlq_put_packet (self->redis, &dead, WEFT_DLQ_CEILING);
+    int rc = weft_dlq_put_packet (self->redis, &dead, self->letters_most);
     //  At the ceiling the letter waits: nothing is trimmed, nothing is lost.
-    if (rc == WEFT_ETOOBIG) {
-        weft_log (WEFT_ERROR, "INGEST-DEAD-LETTERS-FULL",
-                  "the dead letters of ingest are full; waiting");
+    self->letters_full = rc == WEFT_ETOOBIG;
+    if (self->letters_full)
         return WEFT_EDOWN;
-    }
     if (!rc && slot->replay)
         rc = weft_replay_done (self->replay, slot->replay_key, false);
     slot->buried = !rc;

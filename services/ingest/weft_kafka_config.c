@@ -86,6 +86,36 @@ set_security (setter_t *self, const weft_kafka_config_t *config)
     return rc;
 }
 
+//  What options of ours say, and what custody rests on, is theirs alone.
+static int
+refuse_ours (const setter_t *self, const char *option, const char *name)
+{
+    static const char *const ours[][2] = {
+        { "bootstrap.servers", "brokers" },
+        { "metadata.broker.list", "brokers" },
+        { "group.id", "group" },
+        { "group.instance.id", "member" },
+        { "topic.metadata.refresh.interval.ms", "discover_s" },
+        { "enable.auto.offset.store", NULL },
+        { "enable.auto.commit", NULL },
+        { "auto.offset.reset", NULL },
+        { "partition.assignment.strategy", NULL },
+        { "enable.partition.eof", NULL },
+        { "log.queue", NULL },
+    };
+    for (size_t i = 0; i < WEFT_COUNT (ours); i++) {
+        if (strcmp (name, ours[i][0]) != 0)
+            continue;
+        snprintf (self->why, WEFT_INPUT_WHY,
+                  "options.%s: %s cannot be set here: %s%s", option, name,
+                  ours[i][1] ? "it is options."
+                             : "that no alert is lost rests on it",
+                  ours[i][1] ? ours[i][1] : "");
+        return WEFT_ECONFIG;
+    }
+    return 0;
+}
+
 //  Up to here both lists are "name=rest"; which of the two says what rest is.
 static int
 set_list (setter_t *self,
@@ -105,8 +135,10 @@ set_list (setter_t *self,
             return WEFT_ECONFIG;
         }
         snprintf (name, sizeof (name), "%.*s", (int)(equals - item), item);
-        rc = files ? set_from_file (self, option, name, equals + 1)
-                   : set (self, option, name, equals + 1);
+        rc = refuse_ours (self, option, name);
+        if (!rc)
+            rc = files ? set_from_file (self, option, name, equals + 1)
+                       : set (self, option, name, equals + 1);
     }
     return rc;
 }

@@ -22,8 +22,10 @@ weft_tombstone (const weft_point_t *row, int64_t version)
 bool
 weft_is_tombstone (const weft_point_t *row)
 {
-    return row->flags & WEFT_FLAG_withdrawn && row->ver[1] >= ABOVE &&
-           row->expo == 0 && row->flux != row->flux;
+    //  A limit's ver[1] is below 0, by more than `above`; no survey withdraws it.
+    return row->flags & WEFT_FLAG_withdrawn && row->expo == 0 &&
+           row->flux != row->flux &&
+           (row->ver[1] >= ABOVE || row->kind == WEFT_KIND_L);
 }
 
 static bool

@@ -121,3 +121,27 @@ dlq_bytes_find (const weft_packet_places_t *places,
                   (int)WEFT_MIN (dead->path.n, 512u), dead->path.p, reason);
     return rc;
 }
+
+bool
+dlq_bytes_write (const weft_packet_places_t *places,
+                 const weft_dead_v1_t *dead,
+                 const char *path)
+{
+    weft_bin_t bytes = dead->packet.n ? dead->packet : dead->frames;
+    char why[DLQ_BYTES_WHY] = "";
+    weft_buf_t found;
+    weft_buf_init (&found, WEFT_PACKET_MOST);
+    int rc = bytes.n ? 0 : dlq_bytes_find (places, dead, &found, why);
+    if (!rc && !bytes.n)
+        bytes = (weft_bin_t){ found.data, (uint32_t)found.size };
+    if (rc)
+        fprintf (stderr, "weft dlq: no bytes were kept; %s\n", why);
+    FILE *file = rc ? NULL : fopen (path, "wb");
+    bool ok = file && fwrite (bytes.p, 1, bytes.n, file) == bytes.n;
+    if (file)
+        ok = fclose (file) == 0 && ok;
+    if (!rc && !ok)
+        fprintf (stderr, "weft dlq: %s: cannot be written\n", path);
+    weft_buf_fini (&found);
+    return ok;
+}

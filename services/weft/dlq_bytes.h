@@ -16,4 +16,10 @@ WEFT_CHECK int dlq_bytes_find (const weft_packet_places_t *places,
                                weft_buf_t *out,
                                char why[DLQ_BYTES_WHY]);
 
+//  Writes a letter's bytes, its own or those found, into a file; else says why
+//  not, and returns false.
+WEFT_CHECK bool dlq_bytes_write (const weft_packet_places_t *places,
+                                 const weft_dead_v1_t *dead,
+                                 const char *path);
+
 #endif

@@ -3,7 +3,11 @@
 #include <jansson.h>
 
 #include "dlq_groups.h"
+
+#include "weft_cli.h"
 #include "weft_time.h"
+
+enum { PLAIN_ROOM = 1024 };
 
 static const char *
 text_of (const json_t *group, const char *key)
@@ -90,6 +94,14 @@ bring_largest (json_t *groups, size_t from)
     json_array_insert_new (groups, from, group);
 }
 
+//  Names in it were chosen by whoever wrote the packet.
+static const char *
+plain (char out[PLAIN_ROOM], const json_t *group, const char *key)
+{
+    const char *text = text_of (group, key);
+    return weft_cli_plain (out, PLAIN_ROOM, text, strlen (text));
+}
+
 void
 dlq_groups_print (json_t *groups, FILE *out)
 {
@@ -98,10 +110,12 @@ dlq_groups_print (json_t *groups, FILE *out)
     for (size_t i = 0; i < json_array_size (groups); i++) {
         bring_largest (groups, i);
         const json_t *group = json_array_get (groups, i);
+        char texts[3][PLAIN_ROOM];
         fprintf (out, "%7lld %-14s %-16s %-24s %-24s %s: %s\n",
                  (long long)number_of (group, "count"),
                  text_of (group, "stage"), text_of (group, "code"),
-                 text_of (group, "schema"), text_of (group, "last"),
-                 text_of (group, "key"), text_of (group, "reason"));
+                 plain (texts[0], group, "schema"), text_of (group, "last"),
+                 plain (texts[1], group, "key"),
+                 plain (texts[2], group, "reason"));
     }
 }

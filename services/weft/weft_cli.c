@@ -146,3 +146,26 @@ weft_cli_print (json_t *json, size_t flags)
     json_decref (json);
     return rc == 0 ? 0 : 1;
 }
+
+//  Also C1 in UTF-8, which some terminals obey.
+static bool
+is_control (const char *text, size_t left)
+{
+    uint8_t c = (uint8_t)*text;
+    return c < 0x20 || c == 0x7f ||
+           (c == 0xc2 && left > 1 && (uint8_t)text[1] < 0xa0);
+}
+
+const char *
+weft_cli_plain (char *out, size_t room, const char *text, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < size && n + 5 < room; i++)
+        if (is_control (text + i, size - i))
+            n += (size_t)snprintf (out + n, room - n, "\\x%02x",
+                                   (uint8_t)text[i]);
+        else
+            out[n++] = text[i];
+    out[n] = 0;
+    return out;
+}

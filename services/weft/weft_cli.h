@@ -45,6 +45,11 @@ int weft_cli_lost (const char *command,
 struct json_t;
 WEFT_NEW struct json_t *weft_cli_text (const char *text, size_t size);
 
+//  The same for people: control characters, which a terminal would obey, are
+//  written \\xNN. Returns `out`; what has no room is cut.
+const char *
+weft_cli_plain (char *out, size_t room, const char *text, size_t size);
+
 //  Prints a JSON value with a newline and drops the reference to it. Returns 0,
 //  or exit code 1 without memory.
 int weft_cli_print (struct json_t *json, size_t flags);

@@ -105,10 +105,16 @@ list_one (void *arg,
                        "time", when, "path", string_of (path), "code",
                        dead ? dead->code : WEFT_EMALFORMED, "sample",
                        dead && (dead->packet.n > 0 || dead->frames.n > 0)));
-    else
-        printf ("%-16s %-32.*s %-24s %.*s%s%.*s\n", stage, (int)key.n, key.p,
-                when, (int)reason.n, reason.p, path.n ? ", in " : "",
-                (int)path.n, path.n ? path.p : "");
+    else {
+        char plain_key[512], plain_reason[2048], plain_path[2048];
+        printf ("%-16s %-32s %-24s %s%s%s\n", stage,
+                weft_cli_plain (plain_key, sizeof plain_key, key.p, key.n),
+                when,
+                weft_cli_plain (plain_reason, sizeof plain_reason, reason.p,
+                                reason.n),
+                path.n ? ", in " : "",
+                weft_cli_plain (plain_path, sizeof plain_path, path.p, path.n));
+    }
 }
 
 static int
@@ -155,20 +161,6 @@ groups (dlq_t *self)
     dlq_groups_print (found, stdout);
     json_decref (found);
     return 0;
-}
-
-static void
-write_raw (dlq_t *self, const weft_dead_v1_t *dead)
-{
-    weft_bin_t bytes = dead->packet.n ? dead->packet : dead->frames;
-    FILE *file = fopen (self->raw, "wb");
-    bool ok = file && fwrite (bytes.p, 1, bytes.n, file) == bytes.n;
-    if (file)
-        ok = fclose (file) == 0 && ok;
-    if (!ok || bytes.n == 0)
-        fprintf (stderr, "weft dlq: %s: %s\n", self->raw,
-                 bytes.n ? "cannot be written" : "no bytes were kept");
-    self->failed = !ok || bytes.n == 0;
 }
 
 //  The envelope and the names of the sections, if the frames are an alert.
@@ -225,8 +217,10 @@ show_one (void *arg,
     add_alert (json, dead->frames);
     if (weft_cli_print (json, JSON_INDENT (2)) != 0)
         self->failed = true;
-    if (self->raw)
-        write_raw (self, dead);
+    const weft_packet_places_t places = { .folder = self->store,
+                                          .redis = self->redis };
+    if (self->raw && !dlq_bytes_write (&places, dead, self->raw))
+        self->failed = true;
 }
 
 static int

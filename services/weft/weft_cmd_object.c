@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "object_move.h"
 #include "weft_cli.h"
+#include "weft_survey.h"
 
 enum { KEYS_MOST = 4096 };
 
@@ -27,8 +28,8 @@ help (FILE *out)
         "The history of an object, as ingest keeps it in Redis.\n\n"
         "  show    how many rows of which kind, from when to when, its bytes, "
         "and what\n          has left it (tombstones)\n"
-        "  merge   moves all rows of FROM into INTO, versions kept; an event "
-        "`merged`\n"
+        "  merge   moves all rows of FROM into INTO, which has some, versions "
+        "kept; an event\n          `merged`\n"
         "  split   moves the detections with these ids into NEW; an event "
         "`reassociated`\n          of each\n\n"
         "What has moved leaves a tombstone: a copy of it in a later packet "
@@ -115,6 +116,17 @@ read_keys (int n, char *texts[], int64_t *keys)
     return true;
 }
 
+static bool
+is_known (object_cmd_t *self, const char *survey, const char *id)
+{
+    object_t object;
+    if (object_open (&object, self->bulk, survey, id))
+        return true;  //  what is wrong is said by the move
+    bool known = object_curve (&object)->n > 0;
+    object_close (&object);
+    return known;
+}
+
 static int
 move (object_cmd_t *self, bool all, int argc, char *argv[])
 {
@@ -132,6 +144,20 @@ move (object_cmd_t *self, bool all, int argc, char *argv[])
                                   .n_keys = (size_t)(argc - 3),
                                   .all = all,
                                   .reason = self->reason };
+    if (strlen (argv[2]) > WEFT_OBJECT_ID_MOST || strpbrk (argv[2], " \t\n:")) {
+        fprintf (stderr,
+                 "weft object: '%.60s' is no object id: %d bytes at most, "
+                 "without spaces and colons\n",
+                 argv[2], WEFT_OBJECT_ID_MOST);
+        return 1;
+    }
+    if (all && !is_known (self, argv[0], argv[2])) {
+        fprintf (stderr,
+                 "weft object: %s %s has no history that rows could be merged "
+                 "into; `split` moves detections into a new object\n",
+                 argv[0], argv[2]);
+        return 3;
+    }
     int rc = object_move (&order, &moved);
     if (rc)
         return weft_cli_failed ("object", "cannot move the rows", rc);

@@ -197,6 +197,9 @@ def an_operator_merges_and_splits():
         one, two = pick(night)
         a, b = of_object(one), of_object(two)
         rows_a, rows_b = show(m, a)["ids"], show(m, b)["ids"]
+        for name in ("nobody", "a b", "a" * 30):
+            check(weft(m, "merge", "lsst", a, name)[0] in (1, 3), name)
+        check(show(m, a)["ids"] == rows_a, "merged into what is not there")
         check(weft(m, "merge", "lsst", a, b)[0] == 0, "merge")
         check(show(m, b)["ids"] == rows_a | rows_b and not show(m, a)["ids"],
               "merged %s" % show(m, b)["ids"])

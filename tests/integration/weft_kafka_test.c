@@ -418,6 +418,8 @@ a_wrong_option_is_named (void **state)
 {
     (void)state;
     char *topics[] = { "t" }, *nonsense[] = { "no.such.property=1" },
+         *group[] = { "group.id=another" },
+         *commit[] = { "enable.auto.offset.store=true" },
          *missing[] = { "sasl.password=/nowhere/at/all" },
          *bare[] = { "fetch.max.bytes" };
     const weft_kafka_config_t good = { .brokers = "127.0.0.1:1",
@@ -450,6 +452,11 @@ a_wrong_option_is_named (void **state)
     config.token_file = "/some/token";
     refuse (config, "options.token_file");
     config = good;
+    config.properties = (weft_texts_t){ group, 1 };
+    refuse (config, "options.kafka: group.id cannot be set here: it is "
+                    "options.group");
+    config.properties = (weft_texts_t){ commit, 1 };
+    refuse (config, "that no alert is lost rests on it");
     config.properties = (weft_texts_t){ nonsense, 1 };
     refuse (config, "options.kafka");
     config = good;

@@ -129,6 +129,34 @@ a_tombstone_lives_in_the_packed_form (void **state)
     weft_curve_fini (&back);
 }
 
+//  A limit's ver[1] is its negative quadrant of an exposure, some -10^12.
+static void
+a_limit_that_has_moved_is_not_moved_again (void **state)
+{
+    (void)state;
+    weft_curve_t from = { 0 }, into = { 0 };
+    weft_point_t limit = weft_point_none (), row, stone;
+    limit.mjd = 60000;
+    limit.kind = WEFT_KIND_L;
+    limit.key = limit.expo = 480000;
+    limit.ver[0] = -21;
+    limit.ver[1] = -1234567890123;
+    limit.lim = 1000;
+    merge (&from, limit);
+    assert_int_equal (
+        weft_curve_move (&from, &into, NULL, 0, true, &row, &stone), 1);
+    merge (&into, row);
+    merge (&from, stone);
+    merge (&from, limit);  //  a later packet has a copy
+    assert_true (weft_is_tombstone (&from.rows[0]));
+    assert_int_equal (
+        weft_curve_move (&from, &into, NULL, 0, true, &row, &stone), 0);
+    assert_true (into.n == 1 && into.rows[0].lim == 1000);
+    assert_false (weft_is_tombstone (&into.rows[0]));
+    weft_curve_fini (&from);
+    weft_curve_fini (&into);
+}
+
 int
 main (void)
 {
@@ -136,6 +164,7 @@ main (void)
         cmocka_unit_test (a_tombstone_beats_copies_of_what_it_buries),
         cmocka_unit_test (what_the_survey_withdraws_is_no_tombstone),
         cmocka_unit_test (rows_move_there_and_back),
+        cmocka_unit_test (a_limit_that_has_moved_is_not_moved_again),
         cmocka_unit_test (a_tombstone_lives_in_the_packed_form),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
