@@ -55,7 +55,7 @@ typedef struct {
 } claim_t;
 
 //  A message that an operator has given up: it is not put aside again.
-enum { WEFT_INGEST_PARDONS = 16 };
+enum { WEFT_INGEST_PARDONS = 256 };
 typedef struct {
     char topic[WEFT_LEDGER_SOURCE_MOST];
     int32_t partition;

@@ -221,8 +221,8 @@ weft_ingest_pause (ingest_t *self, const weft_taken_t *taken, bool often)
         char why[WEFT_AVRO_WHY];
         snprintf (why, sizeof (why),
                   "waits for Redis to tell whether schema '%s' is refused too "
-                  "often",
-                  taken->schema);
+                  "often: %.200s",
+                  taken->schema, weft_redis_why (self->redis));
         return put_aside (self, taken, true, why);
     }
     return rc && stand_still (self, taken);

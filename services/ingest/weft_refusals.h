@@ -2,8 +2,8 @@
 //
 //  A survey that changes its schema overnight must stop its partition, not fill
 //  the dead letters: over 1 % of what is read or 200 a minute, refused for one
-//  schema, or as many bytes as are kept of it, so that each letter can be put
-//  back when the schema can be read. One thread.
+//  schema, or as many bytes as are kept of it, so that few letters have to be put
+//  back from the packet store when the schema can be read. One thread.
 
 #ifndef WEFT_REFUSALS_H_INCLUDED
 #define WEFT_REFUSALS_H_INCLUDED
