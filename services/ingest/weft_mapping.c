@@ -137,6 +137,8 @@ rename_group (const reader_t *self, size_t group, const char *theirs)
 {
     mapping_t *mapping = self->mapping;
     char path[NAME_ROOM + 4];
+    if (mapping->groups[group].path != mapping->like->groups[group].path)
+        return fail (self, "a second line for this record");
     snprintf (path, sizeof (path), "%s%s", theirs,
               strchr (mapping->like->groups[group].path, '[') ? "[]" : "");
     mapping->groups[group].path = keep_text (mapping, path);
@@ -166,6 +168,9 @@ rename_field (const reader_t *self,
                   mapping->like->name, ours);
         return fail (self, what);
     }
+    if (mapping->wants[group][want].name !=
+        mapping->like->groups[group].wants[want].name)
+        return fail (self, "a second line for this field");
     const char *last = strrchr (theirs, '.');
     const char *kept = keep_text (mapping, last ? last + 1 : theirs);
     if (!kept)
@@ -230,7 +235,8 @@ read_word (const reader_t *self, const char *word, const char *value)
 {
     mapping_t *mapping = self->mapping;
     if (!strcmp (word, "like"))
-        return begin (self, value);
+        return mapping->like ? fail (self, "a second `like`")
+                             : begin (self, value);
     char *to = NULL;
     size_t room = 0;
     if (!strcmp (word, "survey")) {
@@ -244,6 +250,8 @@ read_word (const reader_t *self, const char *word, const char *value)
         return fail (self, "expected survey, like, schemas, or OURS = THEIRS");
     if (!*value || strlen (value) >= room)
         return fail (self, "there is no value, or it is too long");
+    if (*to)
+        return fail (self, "a second `survey` or `schemas`");
     snprintf (to, room, "%s", value);
     return 0;
 }
@@ -295,6 +303,15 @@ read_lines (reader_t *self, FILE *file)
     return 0;
 }
 
+static bool
+is_taken (const weft_mappings_t *self, const mapping_t *mapping)
+{
+    for (size_t i = 0; i < self->n; i++)
+        if (!strcmp (self->items[i]->schemas, mapping->schemas))
+            return true;
+    return false;
+}
+
 static int
 read_file (weft_mappings_t *self, const char *path, char *why)
 {
@@ -311,6 +328,8 @@ read_file (weft_mappings_t *self, const char *path, char *why)
                                     : fail (&reader, "cannot be read");
     if (file)
         (void)fclose (file);
+    if (!rc && is_taken (self, reader.mapping))
+        rc = fail (&reader, "another file is for the same `schemas`");
     if (!rc)
         self->items[self->n++] = reader.mapping;
     else if (reader.mapping)

@@ -105,6 +105,12 @@ what_is_wrong_is_named_with_its_line (void **state)
     expect_bad ("like lsst\ndiaSource.ra =\n", "expected: OURS = THEIRS");
     expect_bad ("colour red\n", "expected survey, like, schemas");
     expect_bad ("survey\n", "there is no value");
+    expect_bad ("survey x\nsurvey y\n", "one.map:2: a second `survey`");
+    expect_bad ("like lsst\nlike ztf\n", "one.map:2: a second `like`");
+    expect_bad ("like lsst\ndiaSource.ra = x\ndiaSource.ra = y\n",
+                "one.map:3: a second line for this field");
+    expect_bad ("like lsst\ndiaSource = x\ndiaSource = y\n",
+                "one.map:3: a second line for this record");
 }
 
 static void
