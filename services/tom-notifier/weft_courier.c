@@ -223,9 +223,13 @@ weft_courier_claim (weft_courier_t *self,
                                weft_courier_batch_take, &self->taken);
     if (!rc && self->taken.error)
         rc = WEFT_EAGAIN;
-    for (uint32_t i = first; i < self->taken.n && !rc; i++)
-        rc = weft_outbox_move (outbox, self->taken.rows[i].id,
-                               WEFT_ROW_INFLIGHT, now, 0, 0, NULL);
+    if (!rc && self->taken.n > first) {
+        weft_run_t run = { WEFT_ROW_QUEUED, self->taken.rows[first].id,
+                           self->taken.rows[self->taken.n - 1].id,
+                           self->taken.n - first };
+        rc = weft_outbox_move_run (outbox, self->name, &run, WEFT_ROW_INFLIGHT,
+                                   now);
+    }
     self->queued_change -= self->taken.n - first;
     if (!rc && self->taken.n == first)
         self->quiet_until_ms = now_ms + QUIET_MS;

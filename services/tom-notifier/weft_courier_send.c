@@ -101,6 +101,46 @@ weft_courier_gather (weft_courier_t *self, int64_t now_ms)
     }
 }
 
+static const weft_row_state_t states[] = { WEFT_ROW_DONE, WEFT_ROW_QUEUED,
+                                           WEFT_ROW_VERIFY, WEFT_ROW_DEAD };
+
+static int
+write_one (weft_outbox_t *outbox,
+           int64_t id,
+           const weft_answer_t *answer,
+           double now)
+{
+    int rc = weft_outbox_move (outbox, id, states[answer->sent], now,
+                               answer->wait_s > 0 ? now + answer->wait_s : 0,
+                               answer->status,
+                               answer->body[0] ? answer->body : NULL);
+    if (!rc && answer->unsent)
+        rc = weft_outbox_forgive (outbox, id);
+    return rc;
+}
+
+//  How many rows from `i` on were in flight and are done, without a word from
+//  the peer. Of a sink that answers at once no other rows are in flight, so they
+//  are told by their first and last id.
+static uint32_t
+count_done (const weft_courier_t *self,
+            const weft_courier_batch_t *batch,
+            uint32_t i)
+{
+    uint32_t n = 0;
+    if (self->kind->collect || batch != &self->answered)
+        return 0;
+    for (; i + n < batch->n; n++) {
+        const weft_answer_t *answer = &batch->answers[i + n];
+        if (answer->sent != WEFT_SENT_DONE || answer->status ||
+            answer->body[0] || answer->unsent)
+            break;
+        if (n > 0 && batch->rows[i + n].id <= batch->rows[i + n - 1].id)
+            break;
+    }
+    return n;
+}
+
 //  Writes answers to the outbox, within the running transaction.
 int
 weft_courier_write (weft_courier_t *self,
@@ -108,22 +148,26 @@ weft_courier_write (weft_courier_t *self,
                     const weft_courier_batch_t *batch,
                     double now)
 {
-    static const weft_row_state_t states[] = { WEFT_ROW_DONE, WEFT_ROW_QUEUED,
-                                               WEFT_ROW_VERIFY, WEFT_ROW_DEAD };
-    for (uint32_t i = 0; i < batch->n; i++) {
+    for (uint32_t i = 0; i < batch->n;) {
         const weft_answer_t *answer = &batch->answers[i];
         weft_row_state_t state = states[answer->sent];
-        int rc = weft_outbox_move (
-            outbox, batch->rows[i].id, state, now,
-            answer->wait_s > 0 ? now + answer->wait_s : 0, answer->status,
-            answer->body[0] ? answer->body : NULL);
-        if (!rc && answer->unsent)
-            rc = weft_outbox_forgive (outbox, batch->rows[i].id);
+        uint32_t n = count_done (self, batch, i);
+        int rc;
+        if (n > 1) {
+            weft_run_t run = { WEFT_ROW_INFLIGHT, batch->rows[i].id,
+                               batch->rows[i + n - 1].id, n };
+            rc = weft_outbox_move_run (outbox, self->name, &run, state, now);
+        } else {
+            rc = write_one (outbox, batch->rows[i].id, answer, now);
+            n = 1;
+        }
         if (rc)
             return rc;
-        self->finished += state == WEFT_ROW_DONE || state == WEFT_ROW_DEAD;
+        self->finished +=
+            state == WEFT_ROW_DONE || state == WEFT_ROW_DEAD ? n : 0;
         self->queued_change += state == WEFT_ROW_QUEUED;
         self->to_verify += state == WEFT_ROW_VERIFY;
+        i += n;
     }
     return 0;
 }

@@ -31,12 +31,19 @@ typedef struct {
     int64_t id;
     const char *key;
     const char *object;
-    const char *payload;  //  one JSON object
+    const char *payload;  //  one JSON object, without a zero at its end
     size_t payload_size;
     uint32_t attempts;
     double created;    //  seconds since 1970
     int64_t alert_id;  //  0: of no alert. Not told to sinks
 } weft_row_t;
+
+//  A sink's rows of one state from one id to another, n of them.
+typedef struct {
+    weft_row_state_t state;
+    int64_t first, last;
+    uint32_t n;
+} weft_run_t;
 
 typedef struct weft_outbox weft_outbox_t;
 
@@ -81,6 +88,15 @@ WEFT_CHECK int weft_outbox_move (weft_outbox_t *self,
                                  double next_at,
                                  int status,
                                  const char *body);
+
+//  Moves a run of rows on, without an answer to be kept: what waits for a later
+//  time is not among them. WEFT_EBUG if it is not so many: then nothing has
+//  happened.
+WEFT_CHECK int weft_outbox_move_run (weft_outbox_t *self,
+                                     const char *sink,
+                                     const weft_run_t *from,
+                                     weft_row_state_t state,
+                                     double now);
 
 //  Takes an attempt off a row: it did not reach the sink.
 WEFT_CHECK int weft_outbox_forgive (weft_outbox_t *self, int64_t id);
