@@ -17,7 +17,18 @@
 #define CLASS_MOST 64
 #define OBJECT_MOST 128
 
-enum { LOOK, TELL, KNOW, LEAVE, LEFT, GONE, OLD, COUNT, STATEMENTS };
+enum {
+    LOOK,
+    TELL,
+    TELL_AGAIN,
+    KNOW,
+    LEAVE,
+    LEFT,
+    GONE,
+    OLD,
+    COUNT,
+    STATEMENTS
+};
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS told ("
@@ -30,13 +41,17 @@ static const char schema[] =
     " id TEXT PRIMARY KEY, section BLOB NOT NULL) WITHOUT ROWID;";
 
 static const char *const sql_of[STATEMENTS] = {
-    [LOOK] = "SELECT filter, sink, model, class FROM told WHERE object = ?1"
+    [LOOK] = "SELECT filter, sink, model, class, at FROM told WHERE object = ?1"
              " AND (t_obs, alert_id) < (?2, ?3) ORDER BY filter, sink",
     [TELL] = "INSERT INTO told (object, filter, sink, model, class, t_obs,"
              " alert_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
              " ON CONFLICT DO UPDATE SET model = ?4, class = ?5, t_obs = ?6,"
              " alert_id = ?7, at = ?8"
              " WHERE (t_obs, alert_id) < (?6, ?7)",
+    //  As TELL, for a row that was there and is of this week: the index stays.
+    [TELL_AGAIN] = "UPDATE told SET model = ?4, class = ?5, t_obs = ?6,"
+                   " alert_id = ?7 WHERE object = ?1 AND filter = ?2"
+                   " AND sink = ?3 AND (t_obs, alert_id) < (?6, ?7)",
     [KNOW] = "UPDATE told SET class = ?4, t_obs = ?5, alert_id = ?6, at = ?7"
              " WHERE object = ?1 AND filter = ?2 AND sink = ?3",
     [LEAVE] = "INSERT OR IGNORE INTO flip_event (id, section) VALUES (?1, ?2)",
@@ -55,6 +70,12 @@ typedef struct {
     float p_from, p_to;
 } told_t;
 
+//  A row of the table, as it was before the alert that is worked on.
+typedef struct {
+    char filter[WEFT_ROW_ID_MOST], sink[WEFT_ROW_ID_MOST];
+    double at;
+} known_t;
+
 struct weft_flips {
     weft_outbox_t *outbox;
     sqlite3 *db;
@@ -65,6 +86,8 @@ struct weft_flips {
     //  The alert that is worked on: what it says, read once.
     bool asked, readable;
     weft_scores_v1_t scores;
+    known_t known[TOLD_MOST];
+    uint32_t n_known;
 };
 
 static int
@@ -116,13 +139,23 @@ has_bits (const weft_flips_t *self, weft_str_t object)
     return true;
 }
 
+static uint32_t
+put (char *out, uint32_t room, weft_str_t text)
+{
+    uint32_t n = WEFT_MIN (text.n, room);
+    if (n > 0)
+        memcpy (out, text.p, n);
+    return n;
+}
+
+//  survey/object_id, cut to the room that there is.
 static weft_str_t
 object_of (const weft_envelope_v1_t *envelope, char out[OBJECT_MOST])
 {
-    snprintf (out, OBJECT_MOST, "%.*s/%.*s", (int)envelope->survey.n,
-              envelope->survey.p, (int)envelope->object_id.n,
-              envelope->object_id.p);
-    return weft_str (out);
+    uint32_t n = put (out, OBJECT_MOST - 2, envelope->survey);
+    out[n++] = '/';
+    n += put (out + n, OBJECT_MOST - 1 - n, envelope->object_id);
+    return (weft_str_t){ out, n };
 }
 
 static int
@@ -257,6 +290,31 @@ copy (sqlite3_stmt *from, int at, char *out, size_t room)
     weft_str_copy (column (from, at), out, room);
 }
 
+static void
+note_row (weft_flips_t *self, sqlite3_stmt *row)
+{
+    if (self->n_known == TOLD_MOST)
+        return;
+    known_t *one = &self->known[self->n_known++];
+    copy (row, 0, one->filter, sizeof one->filter);
+    copy (row, 1, one->sink, sizeof one->sink);
+    one->at = sqlite3_column_double (row, 4);
+}
+
+static bool
+is_known (const weft_flips_t *self,
+          weft_str_t filter,
+          weft_str_t sink,
+          double at)
+{
+    for (uint32_t i = 0; i < self->n_known; i++) {
+        const known_t *one = &self->known[i];
+        if (weft_str_is (filter, one->filter) && weft_str_is (sink, one->sink))
+            return one->at == at;
+    }
+    return false;
+}
+
 static uint32_t
 look (weft_flips_t *self, double margin, told_t *told, int *rc)
 {
@@ -265,6 +323,7 @@ look (weft_flips_t *self, double margin, told_t *told, int *rc)
     int code;
     while ((code = sqlite3_step (statement)) == SQLITE_ROW && n < TOLD_MOST) {
         told_t *one = &told[n];
+        note_row (self, statement);
         weft_str_t from = column (statement, 3);
         one->score = find_score (&self->scores, column (statement, 2));
         if (!one->score)
@@ -283,11 +342,12 @@ look (weft_flips_t *self, double margin, told_t *told, int *rc)
     return n;
 }
 
-//  To the day: a row that is touched often stays where it is in the index.
+//  Rounded up to the week: a row that is touched often stays where it is in the
+//  index.
 static double
-day_of (double now)
+week_of (double now)
 {
-    return floor (now / 86400) * 86400;
+    return ceil (now / (7 * 86400)) * 7 * 86400;
 }
 
 static int
@@ -304,7 +364,7 @@ note_known (weft_flips_t *self,
     bind_str (know, 4, one->to);
     sqlite3_bind_double (know, 5, envelope->t_obs);
     sqlite3_bind_int64 (know, 6, envelope->alert_id);
-    sqlite3_bind_double (know, 7, day_of (now));
+    sqlite3_bind_double (know, 7, week_of (now));
     return run (self, KNOW);
 }
 
@@ -331,6 +391,7 @@ weft_flips_check (weft_flips_t *self,
     const weft_envelope_v1_t *envelope = weft_alert_envelope (alert);
     weft_str_t object = object_of (envelope, text);
     self->asked = false;
+    self->n_known = 0;
     if (!has_bits (self, object) || !has_scores (self, alert))
         return 0;
     told_t *told = self->told;
@@ -374,7 +435,9 @@ weft_flips_told (weft_flips_t *self,
             : NULL;
     if (!score)
         return 0;  //  nobody was told a class
-    sqlite3_stmt *tell = self->statements[TELL];
+    double at = week_of (now);
+    int which = is_known (self, filter, sink, at) ? TELL_AGAIN : TELL;
+    sqlite3_stmt *tell = self->statements[which];
     bind_str (tell, 1, object);
     bind_str (tell, 2, filter);
     bind_str (tell, 3, sink);
@@ -383,9 +446,10 @@ weft_flips_told (weft_flips_t *self,
     sqlite3_bind_double (tell, 6,
                          WEFT_FLIP_RULE (ORDER) ? envelope->t_obs : 1e300);
     sqlite3_bind_int64 (tell, 7, envelope->alert_id);
-    sqlite3_bind_double (tell, 8, day_of (now));
+    if (which == TELL)
+        sqlite3_bind_double (tell, 8, at);
     set_bits (self, object);
-    return run (self, TELL);
+    return run (self, which);
 }
 
 int

@@ -223,6 +223,22 @@ a_flip_is_told_once_to_those_who_were_told_otherwise (void **state)
     weft_notifier_destroy (&self);
 }
 
+//  Who is told of an object again knows what the newest of these alerts said.
+static void
+what_was_told_last_counts (void **state)
+{
+    (void)state;
+    weft_notifier_t *self = start (0.2);
+    assert_int_equal (process (self, 1, "C", 0.8f), 0);
+    assert_int_equal (process (self, 5, "C", 0.8f), 0);
+    assert_int_equal (process (self, 3, "C", 0.1f), 0);  //  older than that
+    assert_int_equal (process (self, 6, "C", 0.4f), 0);  //  told II, by .05
+    check_flips ("");
+    assert_int_equal (process (self, 8, "C", 0.9f), 0);
+    check_flips ("C/8:SN II>SN Ia ");
+    weft_notifier_destroy (&self);
+}
+
 //  A classifier may call its classes what it likes: nothing that an alert says
 //  makes a commit fail, since the same one would come again and again.
 static void
@@ -363,6 +379,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         WITH_SERVER (a_flip_is_told_once_to_those_who_were_told_otherwise),
         WITH_SERVER (a_class_with_a_long_name_is_told_by_its_beginning),
+        WITH_SERVER (what_was_told_last_counts),
         WITH_SERVER (rows_beyond_the_newest_are_forgotten),
         WITH_SERVER (no_flip_is_lost_or_doubled_by_kill_9),
     };
