@@ -60,6 +60,22 @@ has_section (const weft_alert_t *alert, const weft_contract_t *contract)
     return false;
 }
 
+bool
+weft_filter_view_reads (const weft_frame_t *section)
+{
+    static const weft_contract_t *const shown[] = { &weft_alert_v1,
+                                                    &weft_matches_v1,
+                                                    &weft_scores_v1 };
+    weft_str_t name;
+    if (weft_contract_name (weft_frame_data (section),
+                            weft_frame_size (section), &name))
+        return false;
+    for (size_t i = 0; i < WEFT_COUNT (shown); i++)
+        if (weft_str_is (name, shown[i]->name))
+            return true;
+    return false;
+}
+
 //  Decodes a section the first time it is asked for.
 static bool
 read_once (weft_filter_view_t *self,

@@ -18,6 +18,9 @@ void weft_filter_view_destroy (weft_filter_view_t **self_p);
 //  Shows another alert. Borrows `alert` until the next set.
 void weft_filter_view_set (weft_filter_view_t *self, const weft_alert_t *alert);
 
+//  May a filter see anything of this section?
+bool weft_filter_view_reads (const weft_frame_t *section);
+
 //  The sections, NULL if the alert has none or one that cannot be read; then
 //  weft_filter_view_error says which.
 const weft_alert_v1_t *weft_filter_view_alert (weft_filter_view_t *self);

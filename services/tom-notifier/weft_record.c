@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "weft_filter_view.h"
 #include "weft_hash.h"
 #include "weft_record.h"
 #include "weft_record_parts.h"
@@ -190,6 +191,29 @@ weft_record_filters (weft_record_t *self,
     return rc || rename (made, path) ? WEFT_EDOWN : 0;
 }
 
+//  The envelope and what filters may see, in weft_alert_flatten's form: neither
+//  other stages' sections nor our own effect.
+static void
+add_seen (const weft_alert_t *alert, weft_buf_t *out)
+{
+    uint32_t count = 0;
+    uint8_t number[4];
+    size_t at = out->size;
+    weft_buf_grow (out, sizeof number);
+    for (size_t i = 0; i < weft_alert_frames (alert); i++) {
+        const weft_frame_t *frame = weft_alert_frame (alert, i);
+        if (i > 0 && !weft_filter_view_reads (frame))
+            continue;
+        weft_put_u32 (number, (uint32_t)weft_frame_size (frame));
+        weft_buf_add (out, number, sizeof number);
+        weft_buf_add (out, weft_frame_data (frame), weft_frame_size (frame));
+        count++;
+    }
+    weft_put_u32 (number, count);
+    if (!out->error)
+        memcpy (out->data + at, number, sizeof number);
+}
+
 void
 weft_record_add (weft_record_t *self,
                  const weft_alert_t *alert,
@@ -199,7 +223,7 @@ weft_record_add (weft_record_t *self,
 {
     const weft_envelope_v1_t *envelope = weft_alert_envelope (alert);
     size_t start = self->data.size;
-    weft_alert_flatten (alert, &self->data);
+    add_seen (alert, &self->data);
     weft_record_entry_t entry = {
         .alert_id = envelope->alert_id,
         .night = envelope->night,

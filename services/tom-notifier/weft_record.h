@@ -3,8 +3,9 @@
 //  So that somebody can ask days later why an alert was sent or was not. A
 //  folder of segments that are only appended to, oldest deleted first:
 //
-//     NNNNNNNN.seg   alerts as weft_alert_flatten writes them, a byte per filter
-//                    behind each: what it said (weft_said_t)
+//     NNNNNNNN.seg   alerts as weft_alert_flatten writes them, without the
+//                    sections that filters do not see; a byte per filter behind
+//                    each: what it said (weft_said_t)
 //     NNNNNNNN.idx   40 bytes each: where, which alert, which filters
 //     V.json         the filters of version V, as they stood
 //

@@ -343,6 +343,51 @@ a_dry_run_counts_each_condition (void **state)
     weft_asker_destroy (&asker);
 }
 
+//  Neither another stage's section nor the effect behind it is kept.
+static void
+the_record_keeps_what_filters_see (void **state)
+{
+    (void)state;
+    char why[300] = "";
+    uint64_t lost = 0;
+    uint8_t said[] = { WEFT_SAID_NO };
+    static const char features[] = "\x81\xa8"
+                                   "contract\xab"
+                                   "features.v1";
+    static const char effect[] = "\x95 an effect";
+    weft_record_t *self;
+    weft_record_entry_t *entries;
+    size_t n;
+    weft_alert_t *seen, *alert = alert_of (7);
+    size_t frames = weft_alert_frames (alert);
+    assert_int_equal (
+        weft_alert_append (alert,
+                           weft_frame_copy (features, sizeof features - 1)),
+        0);
+    assert_int_equal (
+        weft_alert_append (alert, weft_frame_copy (effect, sizeof effect - 1)),
+        0);
+    assert_int_equal (
+        weft_record_open (&self, record, 64 << 20, 3, why, sizeof why), 0);
+    weft_record_add (self, alert, 1, said, 1);
+    assert_int_equal (weft_record_flush (self, &lost), 0);
+    weft_record_close (&self);
+    assert_int_equal (weft_record_list (record, &entries, &n), 0);
+    assert_int_equal (n, 1);
+    assert_int_equal (weft_record_read (record, &entries[0], &seen, said), 0);
+    assert_int_equal (weft_alert_frames (seen), frames);
+    for (size_t i = 0; i < frames; i++) {
+        weft_frame_t *one = weft_alert_frame (seen, i);
+        weft_frame_t *other = weft_alert_frame (alert, i);
+        assert_int_equal (weft_frame_size (one), weft_frame_size (other));
+        assert_memory_equal (weft_frame_data (one), weft_frame_data (other),
+                             weft_frame_size (one));
+    }
+    weft_alert_unref (&seen);
+    weft_alert_unref (&alert);
+    free (entries);
+}
+
 static void
 old_segments_go_and_torn_ones_are_read (void **state)
 {
@@ -429,6 +474,7 @@ main (void)
         IN_A_FOLDER (what_was_not_seen_is_said),
         IN_A_FOLDER (a_quarantine_is_remembered),
         IN_A_FOLDER (a_dry_run_counts_each_condition),
+        IN_A_FOLDER (the_record_keeps_what_filters_see),
         IN_A_FOLDER (old_segments_go_and_torn_ones_are_read),
         cmocka_unit_test (the_left_side_of_a_comparison_is_found),
     };
