@@ -68,16 +68,25 @@ void
 weft_buf_addf (weft_buf_t *self, const char *format, ...)
 {
     va_list args, again;
+    if (self->error)
+        return;
     va_start (args, format);
     va_copy (again, args);
-    int size = vsnprintf (NULL, 0, format, args);
+    //  vsnprintf writes one byte more, the terminator, which is not kept. What
+    //  does not fit is written again when there is room.
+    size_t left = self->room - self->size;
+    char *at = left > 0 ? (char *)self->data + self->size : NULL;
+    int size = vsnprintf (at, left, format, args);
     va_end (args);
-    //  vsnprintf writes one byte more, the terminator, which is not kept.
-    if (size >= 0 && !reserve (self, (size_t)size + 1)) {
-        vsnprintf ((char *)self->data + self->size, (size_t)size + 1, format,
-                   again);
-        self->size += (size_t)size;
+    if (size >= 0 && (size_t)size >= left) {
+        if (reserve (self, (size_t)size + 1))
+            size = -1;
+        else
+            vsnprintf ((char *)self->data + self->size, (size_t)size + 1,
+                       format, again);
     }
+    if (size > 0)
+        self->size += (size_t)size;
     va_end (again);
 }
 

@@ -269,12 +269,16 @@ weft_payload_address (weft_str_t payload,
     char at[40];
     weft_time_iso (now, at, sizeof at);
     double now_tai = weft_time_tai_of_utc (WEFT_MJD_UNIX + now / 86400);
-    weft_buf_addf (out, "{\"key\":\"%s\"", key);
-    if (filter.n > 0)
-        weft_buf_addf (out, ",\"filter\":\"%.*s\"", (int)filter.n, filter.p);
+    weft_json_add_raw (out, "{\"key\":\"");
+    weft_json_add_raw (out, key);
+    if (filter.n > 0) {
+        weft_json_add_raw (out, "\",\"filter\":\"");
+        weft_buf_add (out, filter.p, filter.n);
+    }
+    weft_json_add_raw (out, "\",\"passed_at\":\"");
+    weft_json_add_raw (out, at);
     double latency_s = (now_tai - received) * 86400;
-    weft_buf_addf (out, ",\"passed_at\":\"%s\"", at);
-    add_float (out, ",\"latency_s\":",
+    add_float (out, "\",\"latency_s\":",
                weft_clock_may_be_age (latency_s) ? latency_s : (double)NAN, 4);
     weft_json_add_raw (out, payload.n > 2 ? "," : "");
     if (payload.n > 1)

@@ -252,6 +252,8 @@ run_length (const jsonl_t *self,
 {
     char other[PATH_MAX];
     path_of (self, &rows[0], path, room);
+    if (!strstr (self->pattern, "{day}"))
+        return n;
     uint32_t k = 1;
     for (; k < n; k++) {
         path_of (self, &rows[k], other, sizeof other);
