@@ -86,6 +86,30 @@ read_fields (const uint8_t *head, weft_packet_t *packet)
     packet->night = (int32_t)weft_get_u32 (head + AT_NIGHT);
 }
 
+size_t
+weft_packet_head_bytes (const uint8_t head[WEFT_PACKET_HEAD],
+                        size_t *topic,
+                        size_t *topic_bytes)
+{
+    uint32_t length = weft_get_u32 (head + AT_LENGTH);
+    *topic_bytes = weft_get_u32 (head + AT_TOPIC);
+    *topic = WEFT_PACKET_HEAD + (size_t)length;
+    if (weft_get_u32 (head) != RECORD_MAGIC || length > WEFT_PACKET_MOST ||
+        *topic_bytes > WEFT_PACKET_TOPIC_MOST)
+        return 0;
+    return WEFT_PACKET_HEAD + padded (length + *topic_bytes);
+}
+
+int
+weft_packet_head_check (const uint8_t head[WEFT_PACKET_HEAD],
+                        const void *topic,
+                        size_t topic_bytes)
+{
+    return sum (head, topic, topic_bytes) == weft_get_u32 (head + CRC_AT)
+               ? 0
+               : WEFT_EMALFORMED;
+}
+
 int
 weft_packet_parse (const void *data,
                    size_t size,
@@ -97,24 +121,23 @@ weft_packet_parse (const void *data,
     memset (record, 0, sizeof (*record));
     if (size < WEFT_PACKET_HEAD)
         return WEFT_ETRUNCATED;
-    uint32_t length = weft_get_u32 (head + AT_LENGTH);
-    uint32_t topic = weft_get_u32 (head + AT_TOPIC);
-    if (weft_get_u32 (head) != RECORD_MAGIC || length > WEFT_PACKET_MOST ||
-        topic > WEFT_PACKET_TOPIC_MOST)
+    size_t topic, topic_bytes;
+    record->bytes = weft_packet_head_bytes (head, &topic, &topic_bytes);
+    if (!record->bytes)
         return WEFT_EMALFORMED;
-    record->bytes = WEFT_PACKET_HEAD + padded ((size_t)length + topic);
     if (record->bytes > size)
         return WEFT_ETRUNCATED;
-    const uint8_t *body = head + WEFT_PACKET_HEAD;
-    if (sum (head, body + length, topic) != weft_get_u32 (head + CRC_AT))
+    if (weft_packet_head_check (head, head + topic, topic_bytes))
         return WEFT_EMALFORMED;
     read_fields (head, &record->packet);
-    record->packet.data = body;
-    record->packet.size = length;
-    record->packet.topic = (weft_str_t){ (const char *)body + length, topic };
-    record->ref = (weft_packet_ref_t){ .segment = segment,
-                                       .offset = at + WEFT_PACKET_HEAD,
-                                       .length = length };
+    record->packet.data = head + WEFT_PACKET_HEAD;
+    record->packet.size = topic - WEFT_PACKET_HEAD;
+    record->packet.topic =
+        (weft_str_t){ (const char *)head + topic, (uint32_t)topic_bytes };
+    record->ref =
+        (weft_packet_ref_t){ .segment = segment,
+                             .offset = at + WEFT_PACKET_HEAD,
+                             .length = (uint32_t)record->packet.size };
     memcpy (record->ref.sha256_8, head + AT_SHA, 8);
     return 0;
 }

@@ -65,6 +65,17 @@ size_t weft_packet_head (const weft_packet_t *packet,
                          uint8_t head[WEFT_PACKET_HEAD],
                          uint8_t *tail);
 
+//  Bytes of the record that such a header begins, 0 if none does. The sum is not
+//  looked at; *topic says where in the record that starts which it is over, too.
+size_t weft_packet_head_bytes (const uint8_t head[WEFT_PACKET_HEAD],
+                               size_t *topic,
+                               size_t *topic_bytes);
+
+//  Is the header's sum right, with that topic? WEFT_EMALFORMED if not.
+WEFT_CHECK int weft_packet_head_check (const uint8_t head[WEFT_PACKET_HEAD],
+                                       const void *topic,
+                                       size_t topic_bytes);
+
 //  Reads the record that starts at data[0]. `at`: its place in the segment.
 //  Nothing but the packet's sum is left unchecked. WEFT_ETRUNCATED: it is
 //  longer than the data, record->bytes says how long, 0: not even a header;

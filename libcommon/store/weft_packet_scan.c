@@ -10,6 +10,8 @@
 
 #define CHUNK (1u << 20)
 #define FILES_MOST (1u << 20)
+#define STEP 8                  //  records begin at multiples
+#define VAIN_MOST (512u << 20)  //  bytes hashed of records that are not whole
 
 struct weft_packet_scan {
     int fd;
@@ -19,6 +21,8 @@ struct weft_packet_scan {
     uint8_t *data;  //  of the file, from `at - first` on
     size_t first;   //  place of the next record in the buffer
     size_t size, room;
+    uint64_t end;   //  of the file when damage was met
+    uint64_t vain;  //  bytes hashed of records that were not whole
 };
 
 //  Bytes until there are `size` behind `first`, or the file ends.
@@ -53,12 +57,17 @@ fill (weft_packet_scan_t *self, size_t size)
 }
 
 static int
-read_head (weft_packet_scan_t *self)
+read_head (weft_packet_scan_t *self, const char *path)
 {
+    const char *slash = strrchr (path, '/');
     int rc = fill (self, CHUNK);
     if (!rc)
         rc = weft_packet_segment_parse (self->data, self->size, &self->segment,
                                         &self->owner);
+    if (rc == WEFT_EMALFORMED) {
+        self->segment = weft_packet_segment_of (slash ? slash + 1 : path);
+        return self->segment ? 0 : rc;
+    }
     self->first = self->at = WEFT_PACKET_HEAD;
     return rc;
 }
@@ -71,7 +80,7 @@ weft_packet_scan_new (const char *path, int *rc)
     if (!self)
         return NULL;
     self->fd = open (path, O_RDONLY | O_CLOEXEC);
-    *rc = self->fd >= 0     ? read_head (self)
+    *rc = self->fd >= 0     ? read_head (self, path)
           : errno == ENOENT ? WEFT_ENOENT
                             : WEFT_EIO;
     if (*rc)
@@ -112,6 +121,88 @@ weft_packet_scan_next (weft_packet_scan_t *self, weft_packet_record_t *record)
         if (rc)
             return rc;
     }
+}
+
+//  Does a record begin here whose header and topic are those of its sum? 1, 0.
+static int
+begins (const weft_packet_scan_t *self)
+{
+    const uint8_t *head = self->data + self->first;
+    uint8_t text[WEFT_PACKET_TOPIC_MOST];
+    size_t topic, size, got = 0;
+    size_t bytes = weft_packet_head_bytes (head, &topic, &size);
+    if (!bytes || self->at + bytes > self->end)
+        return 0;
+    while (got < size) {
+        ssize_t more = pread (self->fd, text + got, size - got,
+                              (off_t)(self->at + topic + got));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            return more ? WEFT_EIO : 0;
+        got += (size_t)more;
+    }
+    return weft_packet_head_check (head, text, size) ? 0 : 1;
+}
+
+//  Goes on to the next such place. Only headers are looked at: a record may be
+//  64 MB, and each of its bytes may be made to look like the start of another.
+static int
+find_head (weft_packet_scan_t *self)
+{
+    for (;;) {
+        while (self->size - self->first >= WEFT_PACKET_HEAD) {
+            int rc = begins (self);
+            if (rc)
+                return rc;
+            self->first += STEP;
+            self->at += STEP;
+        }
+        int rc = fill (self, CHUNK);
+        if (rc || self->size < WEFT_PACKET_HEAD)
+            return rc;
+    }
+}
+
+//  Is the record that begins here whole? 1, 0. The scan stays.
+static int
+is_whole (weft_packet_scan_t *self)
+{
+    weft_packet_record_t record;
+    if (self->vain >= VAIN_MOST)
+        return 1;
+    int rc = weft_packet_scan_next (self, &record);
+    bool whole = rc == 1 && !weft_packet_check (&record);
+    if (rc == 1) {
+        self->first -= record.bytes;
+        self->at -= record.bytes;
+    }
+    if (!whole)
+        self->vain += record.bytes;
+    return rc == WEFT_EIO || rc == WEFT_ENOMEM ? rc : whole;
+}
+
+int
+weft_packet_scan_resume (weft_packet_scan_t *self)
+{
+    struct stat info;
+    uint64_t start = self->at;
+    int rc;
+    if (fstat (self->fd, &info))
+        return WEFT_EIO;
+    self->end = (uint64_t)info.st_size;
+    while ((rc = find_head (self)) == 1) {
+        rc = is_whole (self);
+        if (rc)
+            return rc;
+        self->first += STEP;
+        self->at += STEP;
+    }
+    if (!rc) {
+        self->at = start;
+        self->first = self->size = 0;
+    }
+    return rc;
 }
 
 uint64_t

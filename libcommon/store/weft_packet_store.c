@@ -278,50 +278,85 @@ find_newest (weft_packet_store_t *self)
     return rc;
 }
 
-//  How far the segment's packets are whole, sums and all.
+//  What the end of a segment is like.
+typedef struct {
+    uint64_t whole;    //  its packets are whole so far, sums and all
+    uint64_t follows;  //  behind that a whole one begins here, 0: nowhere
+    bool torn;         //  the record at `whole` is longer than the file
+} tail_t;
+
 static int
-measure (const char *path, uint64_t *end)
+measure (const char *path, tail_t *tail)
 {
     int rc;
     weft_packet_record_t record;
     weft_packet_scan_t *scan = weft_packet_scan_new (path, &rc);
-    *end = 0;
+    *tail = (tail_t){ .torn = rc == WEFT_ETRUNCATED };
     if (!scan)
-        return rc == WEFT_EMALFORMED || rc == WEFT_ETRUNCATED ? 0 : rc;
+        return tail->torn ? 0 : rc;
     do
-        *end = weft_packet_scan_at (scan);
+        tail->whole = weft_packet_scan_at (scan);
     while ((rc = weft_packet_scan_next (scan, &record)) == 1 &&
            !weft_packet_check (&record));
+    tail->torn = rc == WEFT_ETRUNCATED;
+    if (rc && rc != WEFT_EIO && rc != WEFT_ENOMEM)
+        rc = weft_packet_scan_resume (scan);
+    if (rc == 1)
+        tail->follows = weft_packet_scan_at (scan);
     weft_packet_scan_destroy (&scan);
-    return rc == WEFT_EIO || rc == WEFT_ENOMEM ? rc : 0;
+    return rc == 1 ? 0 : rc;
 }
 
-//  What a kill has left half written goes: nobody was told of it.
+static int
+cut_off (weft_packet_store_t *self,
+         const char *path,
+         uint64_t size,
+         uint64_t at)
+{
+    weft_log (WEFT_WARN, "STORE-TAIL-CUT", "%s: %llu bytes behind %llu", path,
+              (unsigned long long)size - at, (unsigned long long)at);
+    if (!at) {
+        close_segment (self);
+        return unlink (path) && errno != ENOENT ? WEFT_EIO : 0;
+    }
+    return ftruncate (self->fd, (off_t)at) ? WEFT_EIO : 0;
+}
+
+//  Goes on behind the newest segment's last packet. One that a kill has left half
+//  written is cut off: nobody was told of it. Whatever else is there was told,
+//  and alerts refer to it: a segment that a disk, or a loss of power, has damaged
+//  is left as it is, and takes nothing any more.
 static int
 go_on (weft_packet_store_t *self)
 {
     char path[WEFT_PACKET_PATH];
     struct stat info;
-    uint64_t end;
+    tail_t tail;
     int rc = find_newest (self);
     if (rc || !self->segment)
         return rc;
     weft_packet_path (self->folder, self->segment, path);
-    rc = measure (path, &end);
+    rc = measure (path, &tail);
     if (rc)
         return rc;
-    if (!end)
-        return unlink (path) && errno != ENOENT ? WEFT_EIO : 0;
     self->fd = open (path, O_RDWR | O_CLOEXEC);
     if (self->fd < 0 || fstat (self->fd, &info))
         return WEFT_EIO;
-    self->size = end;
+    self->size = tail.whole;
     self->opened_ms = weft_time_ms ();
-    if ((uint64_t)info.st_size == end)
+    uint64_t size = (uint64_t)info.st_size;
+    if (size && size == tail.whole)
         return 0;
-    weft_log (WEFT_WARN, "STORE-TAIL-CUT", "%s: %llu bytes behind %llu", path,
-              (unsigned long long)info.st_size - end, (unsigned long long)end);
-    return ftruncate (self->fd, (off_t)end) ? WEFT_EIO : 0;
+    if (tail.torn && !tail.follows)
+        return cut_off (self, path, size, tail.whole);
+    weft_log (WEFT_ERROR, "STORE-DAMAGED",
+              "%s: bytes %llu to %llu of %llu are no whole packet; the segment "
+              "stays as it is, the next packet begins another one",
+              path, (unsigned long long)tail.whole,
+              (unsigned long long)(tail.follows ? tail.follows : size),
+              (unsigned long long)size);
+    close_segment (self);
+    return 0;
 }
 
 //  A disk that is full now may have room later; a folder that may not be

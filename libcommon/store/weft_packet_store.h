@@ -29,7 +29,8 @@ typedef struct {
 typedef struct weft_packet_store weft_packet_store_t;
 
 //  Returns new: a store that goes on behind the last whole packet of its newest
-//  segment; a torn one is cut off. `redis`: for a number that is unique among
+//  segment; one that is torn at the very end is cut off. A segment that is
+//  damaged stays as it is (STORE-DAMAGED), and another one is begun. `redis`: for a number that is unique among
 //  hosts, borrowed for the call, NULL: unique in the folder. NULL with
 //  `why` and *rc: WEFT_EDOWN (Redis), WEFT_EIO (the disk, now), WEFT_ECONFIG.
 WEFT_NEW weft_packet_store_t *

@@ -15,11 +15,17 @@ Standard library only. The format is in libcommon/store/weft_packet.h.
 import hashlib
 import http.client
 import os
+import re
 import struct
 import zlib
 
 HEAD = 64  # bytes before the packet
 MOST = 64 << 20
+TOPIC_MOST = 255
+STEP = 8  # records begin at multiples of it
+MAGIC = b"WPK1"
+CHUNK = 1 << 20
+VAIN_MOST = 512 << 20
 
 
 class Gone(LookupError):
@@ -91,29 +97,75 @@ def read(ref, folder=None, address=None, timeout=2.0):
     return _from_http(address, ref, timeout)
 
 
+def _record(f, at, segment):
+    """The record at `at`: (reference, header as a dict, packet) and its bytes;
+    None: there is none. The packet's own sum is not looked at."""
+    f.seek(at)
+    head = f.read(HEAD)
+    if len(head) < HEAD or head[:4] != MAGIC:
+        return None
+    length, sha, received, stamp, position, partition, night, n = \
+        struct.unpack_from("<I8sqqqiiI", head, 4)
+    if length > MOST or n > TOPIC_MOST:
+        return None
+    rest = -(-(length + n) // STEP) * STEP - length
+    #  The topic first: its sum says whether a packet is there to be read.
+    f.seek(at + HEAD + length)
+    topic = f.read(rest)
+    crc = zlib.crc32(topic[:n], zlib.crc32(head[:60]))
+    if len(topic) < rest or crc != struct.unpack_from("<I", head, 60)[0]:
+        return None
+    f.seek(at + HEAD)
+    packet = f.read(length)
+    ref = "%08x-%d-%d-%s" % (segment, at + HEAD, length, sha.hex())
+    return (ref, {"topic": topic[:n].decode(errors="replace"),
+                  "partition": partition, "position": position,
+                  "night": night, "received_us": received,
+                  "stamp_us": stamp}, packet), HEAD + length + rest
+
+
+def _next_whole(f, at, segment):
+    """Where the next record begins at or behind `at` that is whole, its packet,
+    too; None: nowhere. In doubt, as after VAIN_MOST bytes of packets that were
+    not what their headers named, a header is believed."""
+    vain = 0
+    while True:
+        f.seek(at)
+        data = f.read(CHUNK)
+        if len(data) < HEAD:
+            return None
+        found = data.find(MAGIC)
+        while 0 <= found <= len(data) - HEAD:
+            record = None if found % STEP else _record(f, at + found, segment)
+            if record:
+                sha = hashlib.sha256(record[0][2]).digest()[:8].hex()
+                if vain >= VAIN_MOST or record[0][0].endswith(sha):
+                    return at + found
+                vain += record[1]
+            found = data.find(MAGIC, found + 1)
+        at += (len(data) - HEAD) // STEP * STEP + STEP
+
+
 def scan(path):
-    """Every record of a segment: (reference, header as a dict, packet). Ends
-    where the file ends, or where no whole record follows."""
+    """Every record of a segment: (reference, header as a dict, packet). What a
+    disk has damaged is passed over; ends where no whole record follows."""
     with open(path, "rb") as f:
         head = f.read(HEAD)
-        if len(head) < HEAD or head[:8] != b"WeftPkt1":
+        if len(head) < HEAD:
             raise ValueError("%s is no segment" % path)
         (segment,) = struct.unpack_from("<I", head, 8)
         at = HEAD
-        while True:
-            head = f.read(HEAD)
-            if len(head) < HEAD or head[:4] != b"WPK1":
-                return
-            length, sha, received, stamp, position, partition, night, n = \
-                struct.unpack_from("<I8sqqqiiI", head, 4)
-            packet = f.read(length)
-            rest = f.read(-(-(length + n) // 8) * 8 - length)
-            crc = zlib.crc32(rest[:n], zlib.crc32(head[:60]))
-            if crc != struct.unpack_from("<I", head, 60)[0]:
-                return
-            ref = "%08x-%d-%d-%s" % (segment, at + HEAD, length, sha.hex())
-            yield ref, {"topic": rest[:n].decode(errors="replace"),
-                        "partition": partition, "position": position,
-                        "night": night, "received_us": received,
-                        "stamp_us": stamp}, packet
-            at += HEAD + length + len(rest)
+        if head[:8] != b"WeftPkt1" or \
+                zlib.crc32(head[:60]) != struct.unpack_from("<I", head, 60)[0]:
+            #  Damaged, or none: its name says.
+            name = re.fullmatch("([0-9a-f]{8})[.]packets", os.path.basename(path))
+            if not name:
+                raise ValueError("%s is no segment" % path)
+            segment, at = int(name[1], 16), 0
+        while at is not None:
+            record = _record(f, at, segment)
+            if record:
+                yield record[0]
+                at += record[1]
+            else:
+                at = _next_whole(f, at, segment)

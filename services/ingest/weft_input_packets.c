@@ -9,6 +9,7 @@
 #include "weft_decoder.h"
 #include "weft_hash.h"
 #include "weft_input.h"
+#include "weft_log.h"
 #include "weft_packet_read.h"
 #include "weft_packet_scan.h"
 #include "weft_time.h"
@@ -87,15 +88,40 @@ add (packets_t *self, const weft_packet_record_t *record)
     return 0;
 }
 
+//  The next record; what is none is passed over, and said once a segment.
+static int
+next_record (weft_packet_scan_t *scan,
+             const char *path,
+             bool *said,
+             weft_packet_record_t *record)
+{
+    int rc = weft_packet_scan_next (scan, record);
+    if (rc != WEFT_EMALFORMED && rc != WEFT_ETRUNCATED)
+        return rc;
+    uint64_t from = weft_packet_scan_at (scan);
+    rc = weft_packet_scan_resume (scan);
+    if (rc != 1)
+        return rc;
+    if (!*said)
+        weft_log (WEFT_ERROR, "STORE-DAMAGED",
+                  "%s: bytes %llu to %llu are no packet, they are passed over; "
+                  "there may be more behind them",
+                  path, (unsigned long long)from,
+                  (unsigned long long)weft_packet_scan_at (scan));
+    *said = true;
+    return weft_packet_scan_next (scan, record);
+}
+
 static int
 add_segment (packets_t *self, uint32_t segment)
 {
     char path[WEFT_PACKET_PATH];
     weft_packet_record_t record;
+    bool said = false;
     int rc;
     weft_packet_path (self->folder, segment, path);
     weft_packet_scan_t *scan = weft_packet_scan_new (path, &rc);
-    while (scan && (rc = weft_packet_scan_next (scan, &record)) == 1) {
+    while (scan && (rc = next_record (scan, path, &said, &record)) == 1) {
         if (self->night && record.packet.night != self->night)
             continue;
         rc = add (self, &record);
@@ -103,7 +129,7 @@ add_segment (packets_t *self, uint32_t segment)
             break;
     }
     weft_packet_scan_destroy (&scan);
-    //  What is not whole is not there; what is behind it neither.
+    //  What is not whole at the end is not there: it may be still written.
     return rc == WEFT_EIO || rc == WEFT_ENOMEM ? rc : 0;
 }
 

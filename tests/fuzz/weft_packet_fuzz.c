@@ -1,5 +1,5 @@
-//  Segments from any disk: any bytes are read as records or end the scan, and
-//  references from anybody are taken or refused.
+//  Segments from any disk: any bytes are read as records, are passed over, or
+//  end the scan, and references from anybody are taken or refused.
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -33,6 +33,29 @@ write_again (const weft_packet_record_t *record)
     weft_buf_fini (&all);
 }
 
+//  The next record, if need be behind what is none: which is there, then.
+static bool
+read_on (weft_packet_scan_t *self)
+{
+    weft_packet_record_t record;
+    int rc = weft_packet_scan_next (self, &record);
+    if (rc < 0) {
+        uint64_t at = weft_packet_scan_at (self);
+        if (weft_packet_scan_resume (self) != 1) {
+            if (weft_packet_scan_at (self) != at)
+                abort ();
+            return false;
+        }
+        rc = weft_packet_scan_next (self, &record);
+        if (rc != 1)
+            abort ();
+        (void)!weft_packet_check (&record);
+    }
+    if (rc == 1)
+        write_again (&record);
+    return rc == 1;
+}
+
 static void
 scan (const uint8_t *data, size_t size)
 {
@@ -42,12 +65,9 @@ scan (const uint8_t *data, size_t size)
     if (fd < 0 || write (fd, data, size) != (ssize_t)size)
         abort ();
     snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
-    weft_packet_record_t record;
     weft_packet_scan_t *self = weft_packet_scan_new (path, &rc);
-    while (self && weft_packet_scan_next (self, &record) == 1) {
-        (void)!weft_packet_check (&record);
-        write_again (&record);
-    }
+    while (self && read_on (self))
+        continue;
     if (self && weft_packet_scan_at (self) > size)
         abort ();
     weft_packet_scan_destroy (&self);

@@ -5,6 +5,7 @@ dies; a full disk stops the store, not the stream."""
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -226,4 +227,62 @@ def standard_input():
         check(len(all_found(m, m.path("packets"))) == 60, "packets")
 
 
-mesh.main([standard_input, killed_again_and_again, over_http, full_disk, full_disk_that_holds])
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 1]))
+
+
+def is_gone(ref, folder=None, address=None):
+    try:
+        weft_packets.read(ref, folder, address, timeout=60)
+    except weft_packets.Gone:
+        return True
+    return False
+
+
+def a_damaged_segment():
+    """One byte of a packet and one of a header are others: that costs the packet,
+    and nothing that lies behind it."""
+    with Mesh("a damaged segment stays", redis=True) as m:
+        port = free_port()
+        one = ingest(m, port, [simulate(m.path("sim"), 60)], stay=True)
+        refs_sink(m, [port])
+        m.start()
+        wait_for(lambda: settled(m)["settled"] == 60, 30, "all are settled")
+        one.kill(signal.SIGTERM)
+        folder, address = m.path("packets"), one.config["http"]["address"]
+        (name,) = [n for n in os.listdir(folder) if n.endswith(".packets")]
+        path = os.path.join(folder, name)
+        refs = sorted((r for _, r in references(m)), key=lambda r: int(r.split("-")[1]))
+        flip(path, int(refs[20].split("-")[1]) + 100)
+        flip(path, int(refs[30].split("-")[1]) - 40)
+        with open(path, "rb") as f:
+            before = f.read()
+        #  Other packets: where do they go?
+        one.config["options"]["inputs"] = [
+            simulate(m.path("more"), 30, "--seed", "10")]
+        one.write()
+        one.start()
+        said(one, "STORE-DAMAGED", "are no whole packet")
+        check(path in one.events("STORE-DAMAGED")[0]["text"], "which segment?")
+        wait_for(lambda: settled(m)["settled"] == 90, 30, "all are settled")
+        with open(path, "rb") as f:
+            check(f.read() == before, "the segment has changed")
+        check(not one.events("STORE-TAIL-CUT"), "something was cut off")
+        new = [r for _, r in references(m) if r[:8] != name[:8]]
+        check(len(new) == 30, "%d in another segment" % len(new))
+        for ref in refs + new:
+            #  A reference needs no header.
+            for where in ({"folder": folder}, {"address": address}):
+                check(is_gone(ref, **where) == (ref == refs[20]),
+                      "%s by %s" % (ref, where))
+        scanned = {r for r, _, _ in weft_packets.scan(path)}
+        check(set(refs) - scanned == {refs[30]}, "%d are read on" % len(scanned))
+        m.drain()
+
+
+mesh.main([standard_input, killed_again_and_again, over_http, a_damaged_segment,
+           full_disk, full_disk_that_holds])

@@ -141,6 +141,26 @@ def from_an_archive():
         check(first == again, "%d differ" % len(first ^ again))
 
 
+def behind_damage_it_goes_on():
+    with Mesh("a replay reads on behind damage", redis=True) as m:
+        live = live_night(m, simulate(m.path("sim"), 60))
+        refs = sorted({row[1] for row in live}, key=lambda r: int(r.split("-")[1]))
+        hit = refs[20]
+        segment, offset = hit.split("-")[:2]
+        path = m.path("packets/%s.packets" % segment)
+        with open(path, "r+b") as f:
+            f.seek(int(offset) - 40)
+            byte = f.read(1)[0]
+            f.seek(int(offset) - 40)
+            f.write(bytes([byte ^ 1]))
+        got = replay(m, "damaged", "all", "--store", m.path("packets"), "--rate", "max")
+        check({row[1] for row in got} == set(refs) - {hit},
+              "%d of %d" % (len(got), len(refs)))
+        with open(m.path("damaged.log")) as f:
+            log = f.read()
+        check("STORE-DAMAGED" in log and path in log, log[-600:])
+
+
 def nothing_else_is_emptied():
     with Mesh("a replay empties nothing else", redis=True) as m:
         os.makedirs(m.path("packets"))
@@ -165,4 +185,4 @@ def nothing_else_is_emptied():
 
 
 mesh.main([the_same_each_time, the_pace_is_kept, from_an_archive,
-           nothing_else_is_emptied])
+           behind_damage_it_goes_on, nothing_else_is_emptied])
