@@ -1,5 +1,6 @@
 //  weft_hand.c - a page of shared memory behind a file.
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,6 +57,20 @@ count_found (weft_hand_t *self)
     page->in_hand = 0;
 }
 
+//  A page of a file that has no block yet gets one when it is written, and on a
+//  disk that is full that is a SIGBUS, not an error: so it gets it before. 0 or
+//  an errno.
+static int
+allocate (int fd)
+{
+    int error;
+    do
+        error = posix_fallocate (fd, 0, sizeof (page_t));
+    while (error == EINTR);
+    return error;
+}
+
+//  NULL: errno says why.
 static volatile page_t *
 map (const char *path)
 {
@@ -63,10 +78,14 @@ map (const char *path)
     if (fd < 0)
         return NULL;
     void *page = MAP_FAILED;
-    if (!ftruncate (fd, sizeof (page_t)))
+    int error = allocate (fd);
+    if (!error) {
         page = mmap (NULL, sizeof (page_t), PROT_READ | PROT_WRITE, MAP_SHARED,
                      fd, 0);
+        error = errno;
+    }
     close (fd);
+    errno = error;
     return page == MAP_FAILED ? NULL : page;
 }
 

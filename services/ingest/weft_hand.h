@@ -16,7 +16,8 @@
 typedef struct weft_hand weft_hand_t;
 
 //  Returns new: the file `path`, made if it is not there; another `identity`
-//  (of the input) begins anew. NULL if it cannot be mapped.
+//  (of the input) begins anew. NULL if it cannot be mapped, or its disk has no
+//  room for it: errno says why.
 WEFT_NEW weft_hand_t *weft_hand_new (const char *path, uint64_t identity);
 
 //  Unmaps it and sets *self_p to NULL. Safe on NULL.

@@ -181,9 +181,12 @@ open_hand (ingest_t *self, const char *data_dir)
     self->hand = weft_hand_new (path, self->input->identity (self->input));
     if (self->hand)
         return 0;
-    weft_log (WEFT_ERROR, "INGEST-HAND-BAD",
-              "%s cannot be written: %s; is service.data_dir there, and ours?",
-              path, strerror (errno));
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    weft_log (WEFT_ERROR, "INGEST-HAND-BAD", "%s cannot be written: %s; %s",
+              path, strerror (errno),
+              full ? "make room on that disk, or let service.data_dir be a "
+                     "folder on another one"
+                   : "is service.data_dir there, and ours?");
     return WEFT_ECONFIG;
 }
 
