@@ -407,6 +407,8 @@ weft_ingest_ready (void *arg, char *why, size_t room)
         //  Other partitions flow on, so it is ready; but it says so.
         if (self->n_held)
             snprintf (why, room, "%s", self->held_why);
+        else if (self->kafka)
+            weft_kafka_unread (self->kafka, why, room);
         return true;
     }
     return false;

@@ -13,6 +13,7 @@ weft_kafka_beat (weft_kafka_t *self, int64_t now_ms)
     weft_kafka_serve (self, now_ms);
     weft_kafka_group_beat (self, now_ms);
     weft_kafka_probe (self, now_ms);
+    weft_kafka_orphans_beat (self, now_ms);
     return self->fatal ? WEFT_ECONFIG : 0;
 }
 
@@ -168,10 +169,25 @@ weft_kafka_new (const weft_kafka_config_t *config, char why[WEFT_INPUT_WHY])
               config->token_file);
     snprintf (self->user, sizeof (self->user), "%s", config->user);
     open_metrics (self);
+    weft_kafka_orphans_open (self, config->discover_s);
     self->fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->fd < 0 || open_consumer (self, config, why))
         weft_kafka_destroy (&self);
     return self;
+}
+
+//  Threads that ask the brokers. All are told first, so that they wait for
+//  their questions side by side.
+static void
+end_threads (weft_kafka_t *self)
+{
+    if (self->search)
+        atomic_store (&self->search->cancelled, true);
+    if (self->probe)
+        atomic_store (&self->probe->cancelled, true);
+    weft_kafka_orphans_close (self);
+    weft_kafka_search_destroy (&self->search);
+    weft_kafka_search_destroy (&self->probe);
 }
 
 void
@@ -180,7 +196,7 @@ weft_kafka_destroy (weft_kafka_t **self_p)
     weft_kafka_t *self = *self_p;
     if (!self)
         return;
-    weft_kafka_search_destroy (&self->search);
+    end_threads (self);
     if (self->current)
         rd_kafka_message_destroy (self->current);
     self->current = NULL;

@@ -118,6 +118,10 @@ void weft_kafka_gaps_listed (weft_kafka_t *self);
 //  Is the stream coming? If not, one sentence why.
 bool weft_kafka_ready (const weft_kafka_t *self, char *why, size_t room);
 
+//  Partitions of the group's topics that no member has, one sentence; leaves
+//  `why` alone if there are none.
+void weft_kafka_unread (const weft_kafka_t *self, char *why, size_t room);
+
 //  Does a backlog wait until less is in flight? Nothing wakes the loop then.
 bool weft_kafka_holds_back (const weft_kafka_t *self);
 

@@ -479,8 +479,6 @@ weft_kafka_group_beat (weft_kafka_t *self, int64_t now_ms)
 void
 weft_kafka_group_close (weft_kafka_t *self)
 {
-    weft_kafka_search_destroy (&self->search);
-    weft_kafka_search_destroy (&self->probe);
     if (self->given)
         rd_kafka_topic_partition_list_destroy (self->given);
     self->given = NULL;

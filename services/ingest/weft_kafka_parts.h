@@ -73,6 +73,20 @@ typedef struct {
     atomic_bool cancelled, done;
 } weft_kafka_search_t;
 
+//  What nobody in the group reads (weft_kafka_orphans.c).
+typedef struct weft_kafka_look weft_kafka_look_t;
+typedef struct {
+    weft_kafka_look_t *look;     //  under way, or NULL
+    struct weft_census *before;  //  of the look before, or NULL
+    int64_t discover_ms;         //  between looks
+    int64_t look_at;             //
+    int64_t join_at, wait_ms;    //  when to join anew at the earliest
+    uint32_t n;                  //  partitions that nobody has
+    char text[440];              //
+    bool said;                   //  that they cannot be seen
+    weft_metric_t *unread;
+} weft_kafka_orphans_t;
+
 struct weft_kafka {
     weft_input_t input;  //  first: what weft_kafka_input gives
     rd_kafka_t *rk;
@@ -108,6 +122,7 @@ struct weft_kafka {
     bool trouble_stays;               //  until partitions are found anew
     int64_t troubled_ms, probed_ms;   //  its last event; the last question
     weft_kafka_search_t *probe;
+    weft_kafka_orphans_t orphans;
     char said[160];  //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
     int64_t stamp_said_ms;  //  when a stamp was said to lie ahead
@@ -218,6 +233,12 @@ void weft_kafka_search_destroy (weft_kafka_search_t **self_p);
 
 //  weft_kafka_probe.c: looks, now and then, whether a trouble is over.
 void weft_kafka_probe (weft_kafka_t *self, int64_t now_ms);
+
+//  weft_kafka_orphans.c: looks for partitions that nobody in the group reads.
+//  _close waits for a question at most, a second.
+void weft_kafka_orphans_open (weft_kafka_t *self, int64_t discover_s);
+void weft_kafka_orphans_beat (weft_kafka_t *self, int64_t now_ms);
+void weft_kafka_orphans_close (weft_kafka_t *self);
 
 //  weft_kafka_trouble.c: what librdkafka says, in words that help.
 void

@@ -22,6 +22,8 @@ from mesh import BUILD, Mesh, check, free_port, wait_for  # noqa: E402
 WEFT = os.path.join(BUILD, "bin", "weft")
 COPIES = 5000
 CLUSTER = None
+#  What happens within a session does so on a slow machine, too.
+LONG_SESSION = ["session.timeout.ms=60000"]
 
 
 def ingest(m, port, name="ingest", link=None, **options):
@@ -273,6 +275,68 @@ def topic_goes():
         m.drain()
 
 
+def topic_comes_in_a_restart():
+    """A topic appears while ingest restarts within its session: the broker gives
+    its old partitions back and asks nobody. A restart alone joins nothing anew."""
+    with Mesh("a topic comes while ingest restarts", redis=True) as m:
+        port, n = free_port(), 100
+        night = simulated(m, 3 * n)
+        CLUSTER.create("fall_1", 2)
+        CLUSTER.feed("fall_1", spread(night[:n], 2))
+        source = ingest(m, port, topics=["^fall_[0-9]+$"], group="falls", kafka=LONG_SESSION)
+        m.sink([port])
+        m.start()
+        wait_for(settled(m, n), 60, "the first topic is settled")
+        source.restart()
+        CLUSTER.feed("fall_1", spread(night[n:2 * n], 2))
+        wait_for(settled(m, 2 * n), 60, "it is read on")
+        time.sleep(5)
+        check(not events(source, "KAFKA-NOBODY-READS") and len(events(source, "KAFKA-STARTS")) == 4,
+              "a restart alone has joined anew: %s" % events(source, "KAFKA-STARTS"))
+        source.kill(15)
+        CLUSTER.create("fall_2", 2)
+        CLUSTER.feed("fall_2", spread(night[2 * n:], 2))
+        source.start()
+        wait_for(settled(m, len(night)), 60, "the second topic is settled")
+        mesh.said(source, "KAFKA-NOBODY-READS", "read by nobody in group", "the group is joined anew")
+        wait_for(lambda: events(source, "KAFKA-ALL-READ"), 30, "it is said that it is over")
+        check(source.metric("weft_kafka_unread") == 0, "the metric")
+        check(source.http("/readyz") == (200, "ready\n"), "readyz: %s" % (source.http("/readyz"),))
+        check(len(events(source, "KAFKA-NOBODY-READS")) == 1, "it has joined anew more than once")
+        m.drain()
+
+
+def topics_change_in_a_restart():
+    """One of two replicas restarts with one more topic, and it is not the one that
+    shares the partitions out."""
+    with Mesh("more topics after a restart", redis=True) as m:
+        ports, night = (free_port(), free_port()), simulated(m, 200)
+        for topic in ("listed", "added"):
+            CLUSTER.create(topic, 2)
+        CLUSTER.feed("listed", spread(night[:100], 2))
+        CLUSTER.feed("added", spread(night[100:], 2))
+        sources = []
+        for name, port in zip(("first", "second"), ports):
+            source = ingest(m, port, name, topics=["listed"], group="lists", kafka=LONG_SESSION)
+            source.config["service"]["data_dir"] = m.path(name + ".data")
+            os.mkdir(m.path(name + ".data"))
+            source.write()
+            sources.append(source)
+        m.sink(ports).start()
+        sources[0].start()
+        wait_for(settled(m, 100), 60, "the first reads")
+        sources[1].start()
+        wait_for(lambda: events(sources[1], "KAFKA-STARTS"), 60, "the second has joined")
+        sources[1].kill(15)
+        sources[1].config["options"]["topics"] = ["listed", "added"]
+        sources[1].write()
+        sources[1].start()
+        wait_for(settled(m, len(night)), 60, "the other topic is settled")
+        wait_for(lambda: events(sources[0], "KAFKA-ALL-READ") or events(sources[1], "KAFKA-ALL-READ"), 30,
+                 "it is said that it is over")
+        m.drain()
+
+
 def named_topic_goes():
     """One of two topics that are named is deleted: it is said, the other is read."""
     with Mesh("a topic that is named goes", redis=True) as m:
@@ -362,7 +426,7 @@ def main():
     options = parser.parse_args()
     COPIES, sys.argv[1:] = options.copies, options.scenario
     run([copies, every_packet, drained, gap, live_before_backlog, wrong_credentials, topic_goes,
-         named_topic_goes, from_the_future, two_of_one_name])
+         topic_comes_in_a_restart, topics_change_in_a_restart, named_topic_goes, from_the_future, two_of_one_name])
 
 
 if __name__ == "__main__":
