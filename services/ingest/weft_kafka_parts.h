@@ -123,7 +123,8 @@ struct weft_kafka {
     int64_t troubled_ms, probed_ms;   //  its last event; the last question
     weft_kafka_search_t *probe;
     weft_kafka_orphans_t orphans;
-    char said[160];  //  last line of the library that was logged
+    char cause[256];  //  why a connection failed last
+    char said[160];   //  last line of the library that was logged
     int64_t said_ms, trouble_ms;
     int64_t stamp_said_ms;  //  when a stamp was said to lie ahead
     weft_metric_t *rebalances, *gaps, *strays;

@@ -35,7 +35,7 @@ weft_kafka_well (weft_kafka_t *self)
 {
     if (*self->trouble)
         weft_log (WEFT_INFO, "KAFKA-WELL", "it is over: %s", self->trouble);
-    *self->trouble = 0;
+    *self->trouble = *self->cause = 0;
     self->trouble_stays = false;
 }
 
@@ -53,6 +53,74 @@ end_of_member (weft_kafka_t *self)
     else
         trouble (self, "KAFKA-FATAL", "this process ends", text);
     self->fatal = true;
+}
+
+//  What a connection's last reason tells somebody to do, by words of it, in the
+//  order in which they are looked for.
+static const struct {
+    const char *sign, *what;
+} causes[] = {
+    { "in state UP", "it was there and has gone: is it up?" },
+    { "ailed to resolve",
+      "its name is not known here: see options.brokers and this host's DNS" },
+    { "onnection refused",
+      "nothing listens there: is the broker up, and its port right?" },
+    { "unreachable", "there is no way to it: see this host's network" },
+    { "No route to host", "there is no way to it: see this host's network" },
+    { "SASL", "it wants a user: see options.security and sasl" },
+    { "security.protocol", "it speaks another protocol: see options.security" },
+    { "SSL", "no TLS with it: see options.security and ca_file" },
+    { "imed out", "it is silent: is its port right, and a firewall between?" },
+    { "isconnected",
+      "it hangs up: see options.security, and the broker's own log" },
+};
+
+#define UNREACHABLE "no broker of options.brokers answers, it is tried again; "
+
+static bool
+is_unreachable (const weft_kafka_t *self)
+{
+    return !strncmp (self->trouble, UNREACHABLE, strlen (UNREACHABLE));
+}
+
+//  No broker answers; the last reason that a connection gave says why. /readyz
+//  has the newest; another one than before is logged, too.
+static void
+unreachable (weft_kafka_t *self)
+{
+    char text[sizeof (self->trouble)];
+    const char *act = "is it up, and options.brokers right?";
+    for (size_t i = WEFT_COUNT (causes); i-- > 0;)
+        if (strstr (self->cause, causes[i].sign))
+            act = causes[i].what;
+    snprintf (text, sizeof (text), UNREACHABLE "%s: %.300s", act,
+              *self->cause ? self->cause : "librdkafka gave no reason");
+    size_t same = strlen (UNREACHABLE) + strlen (act);
+    int64_t now_ms = weft_time_ms ();
+    self->troubled_ms = now_ms;
+    bool told =
+        is_unreachable (self) && (!strncmp (text, self->trouble, same) ||
+                                  now_ms < self->trouble_ms + REPEAT_MS);
+    snprintf (self->trouble, sizeof (self->trouble), "%s", text);
+    if (told)
+        return;
+    self->trouble_ms = now_ms;
+    weft_log (WEFT_ERROR, "KAFKA-UNREACHABLE", "%s", text);
+}
+
+//  One attempt has failed: what lasts comes as ALL_BROKERS_DOWN, once.
+static void
+note (weft_kafka_t *self, int err, const char *reason)
+{
+    weft_log (WEFT_DEBUG, "KAFKA-NOTE", "%s: %s",
+              rd_kafka_err2name ((rd_kafka_resp_err_t)err), reason);
+    if (err != RD_KAFKA_RESP_ERR__TRANSPORT &&
+        err != RD_KAFKA_RESP_ERR__RESOLVE &&
+        err != RD_KAFKA_RESP_ERR__TIMED_OUT)
+        return;
+    snprintf (self->cause, sizeof (self->cause), "%s", reason);
+    if (is_unreachable (self))
+        unreachable (self);
 }
 
 //  Brokers that refuse us, or, with OAUTHBEARER, nobody who gives a token to
@@ -99,14 +167,10 @@ weft_kafka_error (rd_kafka_t *rk, int err, const char *reason, void *opaque)
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         //  Says why in the trouble that it had before, if it had any.
         if (!*self->trouble)
-            trouble (self, "KAFKA-UNREACHABLE",
-                     "no broker of options.brokers answers; it is tried again",
-                     reason);
+            unreachable (self);
         break;
     default:
-        //  Per attempt: what lasts comes as ALL_BROKERS_DOWN.
-        weft_log (WEFT_DEBUG, "KAFKA-NOTE", "%s: %s",
-                  rd_kafka_err2name ((rd_kafka_resp_err_t)err), reason);
+        note (self, err, reason);
         break;
     }
 }
