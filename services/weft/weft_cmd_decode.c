@@ -18,7 +18,9 @@
 #define REPEAT_MOST 100000
 
 static const char help[] =
-    "usage: weft decode [--repeat N] [--schemas DIR] [--json] PATH...\n\n"
+    "usage: weft decode [--repeat N] [--schemas DIR] [--mappings DIR] "
+    "[--json]\n"
+    "                   PATH...\n\n"
     "Decodes and normalises every packet N times from memory, on one core,\n"
     "and prints microseconds per packet: the median, the 95th percentile and\n"
     "the mean. Nothing is joined, stored or sent. PATH is as for weft peek.\n"
@@ -26,6 +28,8 @@ static const char help[] =
     "  --repeat N      passes over all packets, 1 to 100000 (default: 9);\n"
     "                  one more before them compiles the schemas\n"
     "  --schemas DIR   schemas of Confluent-framed packets\n"
+    "  --mappings DIR  mapping files (*.map) of surveys that are not built "
+    "in\n"
     "  --json          one JSON object\n\n"
     "Exit: 0 all decoded, 1 failed, 2 usage, 3 some were refused.\n";
 
@@ -37,9 +41,10 @@ typedef struct {
 
 typedef struct {
     long repeat;
-    const char *schemas;
+    const char *schemas, *folder;  //  of mappings; NULL: not given
     bool json;
     weft_decoder_t *decoder;
+    weft_mappings_t *mappings;
     packet_t *packets;
     size_t n, room;
     uint64_t bytes, alerts, refused;
@@ -216,6 +221,7 @@ read_options (decode_t *self, int argc, char *argv[])
     static const struct option options[] = {
         { "repeat", required_argument, NULL, 'n' },
         { "schemas", required_argument, NULL, 's' },
+        { "mappings", required_argument, NULL, 'm' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -223,7 +229,7 @@ read_options (decode_t *self, int argc, char *argv[])
     char *end = NULL;
     int option;
     optind = 1;
-    while ((option = getopt_long (argc, argv, "n:s:jh", options, NULL)) != -1)
+    while ((option = getopt_long (argc, argv, "n:s:m:jh", options, NULL)) != -1)
         switch (option) {
         case 'n':
             self->repeat = strtol (optarg, &end, 10);
@@ -236,6 +242,9 @@ read_options (decode_t *self, int argc, char *argv[])
             break;
         case 's':
             self->schemas = optarg;
+            break;
+        case 'm':
+            self->folder = optarg;
             break;
         case 'j':
             self->json = true;
@@ -261,6 +270,20 @@ fini (decode_t *self)
     free (self->packets);
     free (self->us);
     weft_decoder_destroy (&self->decoder);
+    weft_mappings_destroy (&self->mappings);
+}
+
+static int
+open_decoder (decode_t *self, char why[WEFT_AVRO_WHY])
+{
+    self->decoder = weft_decoder_new (self->schemas, why);
+    if (!self->decoder || !self->folder)
+        return self->decoder ? 0 : 1;
+    self->mappings = weft_mappings_new (self->folder, why);
+    if (!self->mappings)
+        return 1;
+    weft_decoder_map (self->decoder, self->mappings);
+    return 0;
 }
 
 int
@@ -271,9 +294,9 @@ weft_cmd_decode (int argc, char *argv[])
     int code = read_options (&self, argc, argv);
     if (code >= 0)
         return code;
-    self.decoder = weft_decoder_new (self.schemas, why);
-    if (!self.decoder) {
+    if (open_decoder (&self, why)) {
         fprintf (stderr, "%s: %s\n", argv[0], why);
+        fini (&self);
         return 1;
     }
     code = read_packets (&self, argv + optind, argc - optind);

@@ -17,6 +17,38 @@ def weft(*args):
                           stderr=subprocess.PIPE, text=True, check=False)
 
 
+MAPPING = """survey  ztf
+like    ztf
+schemas ztf.alert
+candidate.magpsf = candidate.psfmag
+prv_candidates.magpsf = prv_candidates.psfmag
+"""
+
+
+def a_mapping_teaches_it(alerts, folder, count):
+    """A schema that calls magpsf otherwise: refused, and with a mapping read."""
+    for path in alerts.rglob("*.avro"):
+        data = path.read_bytes()
+        other = data.replace(b'"magpsf"', b'"psfmag"')
+        assert other != data, "the schema has no magpsf"
+        path.write_bytes(other)
+    done = weft("decode", "--json", alerts)
+    assert done.returncode == 3 and "lacks magpsf" in done.stderr, done.stderr
+    maps = folder / "maps"
+    maps.mkdir()
+    done = weft("decode", "--json", "--repeat", 1, "--mappings", maps, alerts)
+    assert done.returncode == 3, done.stderr
+    (maps / "new.map").write_text(MAPPING)
+    done = weft("decode", "--json", "--repeat", 1, "--mappings", maps, alerts)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["packets"], found["refused"]) == (count, 0), found
+    (maps / "bad.map").write_text("survey x\nlike sdss\n")
+    done = weft("decode", "--mappings", maps, alerts)
+    assert done.returncode == 1 and "bad.map" in done.stderr, done.stderr
+    assert weft("decode", "--mappings", folder / "none", alerts).returncode == 1
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -45,6 +77,8 @@ def main():
         assert weft("decode", "--repeat", "3x", alerts).returncode == 2
         assert weft("decode").returncode == 2
         assert weft("decode", "--schemas", folder / "none", alerts).returncode == 1
+        (alerts / "bad.avro").unlink()
+        a_mapping_teaches_it(alerts, folder, count)
     return 0
 
 
