@@ -6,9 +6,15 @@
 
 #include "weft_config_yaml.h"
 
-#include "weft_buf.h"
+#include <limits.h>
 
-enum { FILE_MOST = 1 << 20, PARTS_MOST = 1024 };
+enum {
+    FILE_MOST = 1 << 20,
+    PARTS_MOST = 1024,
+    KEYS_MOST = 128,  //  that are told where an unknown one stands
+    KEY_MOST = 32,    //  characters of them that are compared
+    KEYS_ROOM = 64,   //  least that they need
+};
 
 //  What libcyaml says of an error: the first line is what, the line of the
 //  backtrace that comes first is where.
@@ -224,13 +230,6 @@ parse (weft_yaml_t *self)
                : WEFT_ECONFIG;
 }
 
-static void
-list_keys (weft_buf_t *out, const weft_option_t *options)
-{
-    for (; options && options->key; options++)
-        weft_buf_addf (out, " %s", options->key);
-}
-
 //  The line on which libyaml cannot read on, which libcyaml does not tell; the
 //  first one if it can.
 static uint32_t
@@ -260,35 +259,106 @@ broken_line (const weft_yaml_t *self)
     return line;
 }
 
-//  What was expected where an unknown key stands: the keys that are known.
+//  Keys that are known where an unknown one stands: of the sections, of a
+//  section, or of the elements of a list in one.
+static size_t
+known_keys (const weft_yaml_t *self, const char *keys[KEYS_MOST])
+{
+    const char *field = self->complaint.field;
+    const weft_option_t *of = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < self->n_sections; i++) {
+        const weft_option_t *options = self->sections[i].options;
+        if (!field[0] && n < KEYS_MOST)
+            keys[n++] = self->sections[i].name;
+        else if (strcmp (self->sections[i].name, field) == 0)
+            of = options;
+        for (; !of && options && options->key; options++)
+            if (options->sub && strcmp (options->key, field) == 0)
+                of = options->sub;
+    }
+    for (; of && of->key && n < KEYS_MOST; of++)
+        keys[n++] = of->key;
+    return n;
+}
+
+//  How many characters differ: insertions, deletions, replacements (Levenshtein
+//  1966), of the first KEY_MOST.
+static unsigned
+distance (const char *a, const char *b)
+{
+    unsigned row[KEY_MOST + 1];
+    size_t n = WEFT_MIN (strlen (b), KEY_MOST);
+    for (unsigned i = 0; i <= n; i++)
+        row[i] = i;
+    for (unsigned at = 1; *a && at <= KEY_MOST; a++, at++) {
+        unsigned before = row[0];
+        row[0] = at;
+        for (size_t i = 1; i <= n; i++) {
+            unsigned change = before + (*a != b[i - 1]);
+            before = row[i];
+            row[i] = WEFT_MIN (change, WEFT_MIN (row[i], row[i - 1]) + 1);
+        }
+    }
+    return row[n];
+}
+
+//  Takes out the key that is most like `to`, the first of several.
+static const char *
+take_nearest (const char *keys[], size_t n, const char *to)
+{
+    size_t best = n;
+    unsigned least = UINT_MAX;
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = keys[i] ? distance (keys[i], to) : UINT_MAX;
+        if (d < least) {
+            least = d;
+            best = i;
+        }
+    }
+    const char *key = best < n ? keys[best] : NULL;
+    if (key)
+        keys[best] = NULL;
+    return key;
+}
+
+//  The keys, in `room` bytes of `why`, KEYS_ROOM or more: all as the tables have them, or, if they
+//  are too many, those most like the unknown one. Never a part of one.
+static void
+add_keys (const weft_yaml_t *self, char *why, size_t room)
+{
+    static const char some[] = "; expected one of:", more[] = " ...";
+    const char *keys[KEYS_MOST], *key;
+    const char *colon = strrchr (self->complaint.what, ':');
+    size_t n = known_keys (self, keys), size = sizeof some;
+    for (size_t i = 0; i < n; i++)
+        size += strlen (keys[i]) + 1;
+    bool all = size <= room;
+    size = (size_t)snprintf (why, room, "%s",
+                             n ? some : "; this section takes none");
+    for (size_t i = 0; i < n; i++) {
+        key = all ? keys[i] : take_nearest (keys, n, colon ? colon + 2 : "");
+        size_t left = room - size;
+        if (left <= strlen (key) + 1 + (all ? 0 : sizeof more - 1)) {
+            snprintf (why + size, left, "%s", more);
+            return;
+        }
+        size += (size_t)snprintf (why + size, left, " %s", key);
+    }
+}
+
 static void
 explain (weft_yaml_t *self, const char *path, char *why, size_t room)
 {
     const complaint_t *c = &self->complaint;
-    weft_buf_t known;
-    weft_buf_init (&known, 400);
-    if (strncmp (c->what, "Unexpected key", 14) == 0) {
-        weft_buf_addf (&known, "; expected one of:");
-        size_t in = 0;
-        while (in < self->n_sections &&
-               strcmp (self->sections[in].name, c->field) != 0)
-            in++;
-        if (in < self->n_sections)
-            list_keys (&known, self->sections[in].options);
-        for (size_t i = 0; !c->field[0] && i < self->n_sections; i++)
-            weft_buf_addf (&known, " %s", self->sections[i].name);
-        if (known.size && known.data[known.size - 1] == ':') {
-            weft_buf_clear (&known);
-            weft_buf_addf (&known, "; this section takes none");
-        }
-    }
     uint32_t line = strncmp (c->what, "libyaml:", 8) != 0 && c->line
                         ? c->line
                         : broken_line (self);
-    snprintf (why, room, "%s:%u: %s%s%s%.*s", path, line, c->field,
-              c->field[0] ? ": " : "", c->what, (int)known.size,
-              known.size ? (char *)known.data : "");
-    weft_buf_fini (&known);
+    int size = snprintf (why, room, "%s:%u: %s%s%s", path, line, c->field,
+                         c->field[0] ? ": " : "", c->what);
+    if (strncmp (c->what, "Unexpected key", 14) == 0 && size > 0 &&
+        (size_t)size + KEYS_ROOM < room)
+        add_keys (self, why + size, room - (size_t)size);
 }
 
 weft_yaml_t *

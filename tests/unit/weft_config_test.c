@@ -171,6 +171,49 @@ errors_name_file_line_field_and_expectation (void **state)
     assert_non_null (strstr (why, "/nowhere/x.yaml: cannot be read"));
 }
 
+//  More keys than an error has room for: those most like the wrong one, each of
+//  them whole.
+static void
+too_many_keys_end_at_a_whole_one (void **state)
+{
+    (void)state;
+    static char names[60][32], least[] = "expected one of: key_43_of_many ";
+    static weft_option_t many[61];
+    for (size_t i = 0; i < 60; i++) {
+        snprintf (names[i], sizeof names[i], "key_%zu_of_many", i);
+        many[i] = link_options[4];
+        many[i].key = names[i];
+    }
+    weft_config_section_t one[] = { { "link", many, &options, 8 } };
+    assert_int_equal (load ("link:\n  key_43_of_mony: 1\n"), WEFT_ECONFIG);
+    for (size_t room = 180; room <= sizeof why; room++) {
+        assert_int_equal (weft_config_load (path, one, 1, why, room),
+                          WEFT_ECONFIG);
+        const char *key = strstr (why, least);
+        if (!key)
+            fail_msg ("%zu bytes: %s", room, why);
+        for (key += sizeof least - 2; *key; key += strcspn (key, " ")) {
+            unsigned number;
+            int end = 0;
+            key++;
+            bool whole = sscanf (key, "key_%u_of_many%n", &number, &end) == 1 &&
+                         end > 0 && (key[end] == ' ' || key[end] == 0);
+            if (!whole && strcmp (key, "...") != 0)
+                fail_msg ("%zu bytes: '%s' is no key", room, key);
+        }
+        assert_string_equal (why + strlen (why) - 4, " ...");
+    }
+}
+
+//  Those of the list's elements.
+static void
+a_wrong_key_in_a_list (void **state)
+{
+    (void)state;
+    refuses ("link:\n  sinks:\n    - knid: a\n", "yaml:3: sinks",
+             "Unexpected key: knid; expected one of: kind weight");
+}
+
 static void
 the_environment_wins (void **state)
 {
@@ -221,6 +264,8 @@ main (void)
         cmocka_unit_test (a_file_with_everything),
         cmocka_unit_test (empty_files_are_defaults),
         cmocka_unit_test (errors_name_file_line_field_and_expectation),
+        cmocka_unit_test (too_many_keys_end_at_a_whole_one),
+        cmocka_unit_test (a_wrong_key_in_a_list),
         cmocka_unit_test (the_environment_wins),
         cmocka_unit_test (describes_itself),
     };
