@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <getopt.h>
 
 typedef struct {
     const char *name;
@@ -43,6 +44,21 @@ finish (const char *name, int code)
     return 1;
 }
 
+//  A number below zero looks like an option; no command has one of digits.
+static void
+hint_at_numbers (int argc, char *argv[])
+{
+    bool below_zero = optopt >= '0' && optopt <= '9';
+    for (int i = 1; below_zero && i < argc && strcmp (argv[i], "--"); i++)
+        if (argv[i][0] == '-' && argv[i][1] >= '0' && argv[i][1] <= '9') {
+            fprintf (stderr,
+                     "\n%s: numbers below zero go behind all options and --: "
+                     "%s [OPTION...] -- %s\n",
+                     argv[0], argv[0], argv[i]);
+            return;
+        }
+}
+
 //  Getopt's complaints begin with argv[0]: the command by its whole name.
 static int
 run (const command_t *command, int argc, char *argv[])
@@ -50,7 +66,11 @@ run (const command_t *command, int argc, char *argv[])
     char name[64];
     snprintf (name, sizeof name, "weft %s", command->name);
     argv[0] = name;
-    return finish (name, command->run (argc, argv));
+    optopt = 0;
+    int code = command->run (argc, argv);
+    if (code == 2)
+        hint_at_numbers (argc, argv);
+    return finish (name, code);
 }
 
 int

@@ -48,8 +48,9 @@ help (FILE *out)
         "Reads a night's packets again, in the order and with the pace in "
         "which they\ncame, one after the other: each alert sees the history "
         "that the ones before it\nleft, so two replays give the same alerts. "
-        "NIGHT is a number of the survey, or\n`all`. Stages of their own take "
-        "them, with the same Redis database and the\nupstream of --bind.\n\n"
+        "NIGHT is a number of the survey (one\nbelow zero behind all options "
+        "and --), or `all`. Stages of their own take them,\nwith the same "
+        "Redis database and the upstream of --bind.\n\n"
         "  --store DIR      a packet store (ingest's `packets` folder)\n"
         "  PATH             files, folders and tar archives instead: they are "
         "copied\n                   into a packet store in --data first; the "
@@ -96,9 +97,11 @@ read_rate (const char *text, double *rate)
 static bool
 is_night (const char *text)
 {
-    return strcmp (text, "all") == 0 ||
-           (strlen (text) < 10 && *text && *text != '0' &&
-            strspn (text, "0123456789") == strlen (text));
+    if (strcmp (text, "all") == 0)
+        return true;
+    text += *text == '-';
+    return strlen (text) < 10 && *text && *text != '0' &&
+           strspn (text, "0123456789") == strlen (text);
 }
 
 //  The address with a database that is not the live one; false if it is 0.
