@@ -3,6 +3,7 @@
 #include <microhttpd.h>
 
 #include "weft_http.h"
+#include "weft_http_guest.h"
 #include "weft_http_route.h"
 
 #include "weft_metrics.h"
@@ -20,7 +21,7 @@ enum {
     WHY_MOST = 256,
     ALIVE_MS = 5000,
     BODY_MOST = 4 << 20,
-    CONNECTIONS_MOST = 16,
+    CONNECTIONS_MOST = 4 * WEFT_HTTP_GUESTS,  //  those that leave, too
     CONNECTION_BYTES = 32 << 10,
     TIMEOUT_S = 5,
 };
@@ -37,6 +38,7 @@ struct weft_health {
 struct weft_http {
     struct MHD_Daemon *daemon;
     weft_health_t *health;
+    weft_guests_t guests;  //  of the server's thread
     uint16_t port;
 };
 
@@ -210,6 +212,43 @@ respond_route (struct MHD_Connection *connection,
     return true;
 }
 
+static void
+on_connection (void *arg,
+               struct MHD_Connection *connection,
+               void **context,
+               enum MHD_ConnectionNotificationCode what)
+{
+    weft_http_t *self = arg;
+    weft_guest_t *guest = *context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        weft_guest_destroy (&self->guests, &guest);
+    else {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info (
+            connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        guest = info ? weft_guest_new (&self->guests, info->connect_fd) : NULL;
+    }
+    *context = guest;
+}
+
+static void
+note_request (weft_http_t *self, struct MHD_Connection *connection, bool asks)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info (
+        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    weft_guest_asks (&self->guests, info ? info->socket_context : NULL, asks);
+}
+
+static void
+on_answered (void *arg,
+             struct MHD_Connection *connection,
+             void **state,
+             enum MHD_RequestTerminationCode how)
+{
+    (void)state;
+    (void)how;
+    note_request (arg, connection, false);
+}
+
 static enum MHD_Result
 on_request (void *arg,
             struct MHD_Connection *connection,
@@ -224,6 +263,7 @@ on_request (void *arg,
     (void)upload;
     (void)state;
     weft_http_t *self = arg;
+    note_request (self, connection, true);
     if (strcmp (method, "GET") != 0 || *upload_size > 0)
         return respond_text (connection, MHD_HTTP_METHOD_NOT_ALLOWED,
                              "only GET");
@@ -274,7 +314,9 @@ start (weft_http_t *self, const struct sockaddr_storage *address)
         flags, 0, NULL, NULL, on_request, self, MHD_OPTION_SOCK_ADDR, address,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, self,
+        MHD_OPTION_NOTIFY_COMPLETED, on_answered, self, MHD_OPTION_END);
 }
 
 weft_http_t *

@@ -2,9 +2,16 @@
 
 #include "testing.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "weft_http.h"
+#include "weft_http_guest.h"
 #include "weft_metrics.h"
 #include "weft_time.h"
+
+//  They go only after 5 s each, 16 at a time, unless somebody needs the place.
+enum { IDLE = 600, FETCHES = 40, BIG = 8 << 20 };
 
 static weft_health_t *health;
 static weft_http_t *http;
@@ -96,6 +103,92 @@ nobody_there (void **state)
     assert_null (weft_http_new (address, health, why, sizeof why));
 }
 
+static int
+connect_to (const char *request)
+{
+    struct sockaddr_storage where;
+    socklen_t size = (socklen_t)weft_http_address (address, &where);
+    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal (connect (fd, (struct sockaddr *)&where, size), 0);
+    size_t length = strlen (request);
+    assert_int_equal (send (fd, request, length, 0), length);
+    return fd;
+}
+
+static void
+idle_connections_keep_nobody_out (void **state)
+{
+    (void)state;
+    int fds[IDLE];
+    for (size_t i = 0; i < IDLE; i++)
+        fds[i] = connect_to (i % 2 ? "GET /healthz HTTP/1.1\r\n" : "");
+    weft_health_turned (health, weft_time_ms () + 60000);
+    for (int i = 0; i < FETCHES; i++)
+        answers ("/healthz", 200, "alive");
+    for (size_t i = 0; i < IDLE; i++)
+        close (fds[i]);
+}
+
+static int
+answer_much (
+    void *arg, const char *rest, weft_buf_t *body, char *why, size_t room)
+{
+    (void)arg;
+    (void)rest;
+    (void)why;
+    (void)room;
+    return weft_buf_grow (body, BIG) ? 0 : WEFT_ENOMEM;
+}
+
+//  Whoever is being answered gets all of it, however many come meanwhile.
+static void
+an_answer_is_not_cut (void **state)
+{
+    (void)state;
+    static char bytes[65536];
+    weft_http_route ("/much/", answer_much, NULL);
+    int fd = connect_to ("GET /much/x HTTP/1.0\r\n\r\n");
+    ssize_t n = recv (fd, bytes, 1, 0);  //  it has begun
+    size_t size = (size_t)n;
+    for (int i = 0; i < 3 * WEFT_HTTP_GUESTS; i++)
+        answers ("/readyz", 503, "");
+    while ((n = recv (fd, bytes, sizeof bytes, 0)) > 0)
+        size += (size_t)n;
+    assert_int_equal (n, 0);
+    assert_true (size > BIG);
+    close (fd);
+    weft_http_unroute ("/much/");
+}
+
+//  The one that asked last stays longest.
+static void
+who_gives_place (void **state)
+{
+    (void)state;
+    weft_guests_t guests = { .n = 0 };
+    weft_guest_t *all[WEFT_HTTP_GUESTS + 3];
+    size_t n = 0;
+    while (n < WEFT_HTTP_GUESTS)
+        all[n++] = weft_guest_new (&guests, -1);
+    assert_false (all[0]->leaves);
+    weft_guest_asks (&guests, all[0], true);
+    weft_guest_asks (&guests, all[1], true);
+    weft_guest_asks (&guests, all[1], false);
+    all[n++] = weft_guest_new (&guests, -1);
+    assert_true (all[2]->leaves);
+    all[n++] = weft_guest_new (&guests, -1);
+    assert_true (all[3]->leaves && !all[0]->leaves && !all[1]->leaves);
+    weft_guest_destroy (&guests, &all[2]);
+    weft_guest_destroy (&guests, &all[4]);
+    assert_int_equal (guests.n, WEFT_HTTP_GUESTS - 1);
+    all[n++] = weft_guest_new (&guests, -1);
+    assert_false (all[5]->leaves);
+    while (n-- > 0)
+        weft_guest_destroy (&guests, &all[n]);
+    assert_null (guests.oldest);
+    assert_int_equal (guests.n, 0);
+}
+
 int
 main (void)
 {
@@ -104,6 +197,9 @@ main (void)
         cmocka_unit_test (health_is_the_loop_turning),
         cmocka_unit_test (metrics_and_other_paths),
         cmocka_unit_test (nobody_there),
+        cmocka_unit_test (idle_connections_keep_nobody_out),
+        cmocka_unit_test (an_answer_is_not_cut),
+        cmocka_unit_test (who_gives_place),
     };
     return cmocka_run_group_tests (tests, set_up, tear_down);
 }
