@@ -275,6 +275,10 @@ weft_stage_main (int argc, char *argv[], const weft_stage_spec_t *spec)
         code = probe (self->settings);
     else
         code = run_stage (self, argv, what);
+    //  Everything has been said and handed back; what a reload reads is for
+    //  nobody any more.
+    if (self->opening)
+        _exit (code);
     weft_settings_destroy (&self->settings);
     free (self->argv);
     free (self->env);

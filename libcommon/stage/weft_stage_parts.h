@@ -240,6 +240,8 @@ void weft_stage_report (weft_stage_t *self);  //  registry, readiness
 //  weft_stage_reload.c
 void weft_stage_reload (weft_stage_t *self);
 void weft_stage_reload_turn (weft_stage_t *self);
+//  Does not wait: if `opening` is still there, its thread still runs, and the
+//  process ends by _exit.
 void weft_stage_reload_close (weft_stage_t *self);
 
 //  weft_stage_loop.c, weft_stage_child.c: two ways to run a service.

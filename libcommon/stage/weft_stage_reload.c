@@ -164,13 +164,14 @@ weft_stage_reload_turn (weft_stage_t *self)
     free (opening);
 }
 
+//  One that is not done stays: a thread cannot be told to stop reading.
 void
 weft_stage_reload_close (weft_stage_t *self)
 {
     struct weft_stage_opening *opening = self->opening;
-    self->opening = NULL;
-    if (!opening)
+    if (!opening || !atomic_load (&opening->done))
         return;
+    self->opening = NULL;
     pthread_join (opening->thread, NULL);
     if (opening->service && self->spec->close)
         self->spec->close (&opening->service);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import mesh
@@ -71,6 +72,37 @@ def alerts_pass_while_catalogues_are_read_again():
         m.drain()
 
 
+def a_reload_does_not_hold_up_the_end():
+    """One of two ends while it reads a catalogue that never comes to its end."""
+    with Mesh("SIGTERM while catalogues are read again") as m:
+        n = 20000
+        path = m.path("catalog.csv")
+        write_catalog(path, 5)
+        chain(m, n, path, golden=True, rate=4000)
+        first = m.processes["crossmatch"]
+        config = json.loads(json.dumps(first.config))
+        config["link"]["bind"] = "127.0.0.1:%d" % free_port()
+        config["http"]["address"] = "127.0.0.1:%d" % free_port()
+        m.add("crossmatch1", first.program, config)
+        feature = m.processes["feature"]
+        feature.config["link"]["upstreams"].append(config["link"]["bind"])
+        feature.write()
+        m.start()
+        wait_for(lambda: len(ids(m.path("sink.ids"))) > 1000, 20, "flow")
+        os.unlink(path)
+        os.mkfifo(path)
+        first.send(signal.SIGHUP)
+        with open(path, "w") as f:  # returns as soon as it is read
+            f.write("ra,dec,id,type,z\n")
+            f.flush()
+            first.send(signal.SIGTERM)
+            check(first.wait(60) == 0, "it did not end well")
+        check(not first.events("STAGE-RELOADED"), "the pipe was a whole catalogue")
+        del m.processes["crossmatch"]
+        check(m.processes["source"].wait(60) == 0, "source failed")
+        all_arrived(m.path("source.outcomes"), [m.path("sink.ids")], n)
+
+
 def alerts_without_alert_v1_are_dead_letters():
     with Mesh("no alert.v1 is a dead letter", redis=True) as m:
         n = 60  # over a hundred in a row would hold the link
@@ -98,5 +130,6 @@ def a_missing_catalogue_is_named():
 
 if __name__ == "__main__":
     mesh.main([alerts_pass_while_catalogues_are_read_again,
+               a_reload_does_not_hold_up_the_end,
                alerts_without_alert_v1_are_dead_letters,
                a_missing_catalogue_is_named])
