@@ -10,6 +10,7 @@
 #include "weft_truth.h"
 
 #define TRAIN_WHY 600
+#define TRAIN_INPUTS_MOST 1024
 
 typedef struct {
     char *const *inputs;
@@ -55,6 +56,14 @@ typedef struct {
     double worst;              //  XGBoost's probabilities against ours
     double seconds;            //  of training; not part of the card
 } train_report_t;
+
+//  Fills the options from the command line; `inputs` is where they point to.
+//  Returns -1 to go on, else an exit code: help was printed, or what is wrong.
+//  Borrows argv for the life of the options.
+WEFT_CHECK int train_options_read (train_options_t *options,
+                                   char *inputs[TRAIN_INPUTS_MOST],
+                                   int argc,
+                                   char *argv[]);
 
 //  Reads the packets in order, merges each object's history as ingest does,
 //  and adds the features of every alert that the truth knows.

@@ -1,8 +1,5 @@
 //  weft train - trains a classifier from packets and what is true about them.
 
-#include <errno.h>
-#include <getopt.h>
-
 #include "commands.h"
 #include "examples.h"
 #include "train.h"
@@ -14,38 +11,6 @@
 #include "weft_models.h"
 #include "weft_time.h"
 
-#define INPUTS_MOST 1024
-
-static const char help[] =
-    "usage: weft train --input PATH... --truth FILE [OPTION...]\n\n"
-    "Decodes the packets in order, merges each object's history as ingest\n"
-    "does, computes the features of every alert, and trains boosted trees on\n"
-    "the classes in the truth (CSV with a header: alert_id, class). Objects\n"
-    "are split in three: six tenths to train, two to calibrate, two to test.\n"
-    "The same input and seed give the same model.\n\n"
-    "  --input PATH     packet, folder of packets or tar archive; may be\n"
-    "                   repeated, and further paths may follow\n"
-    "  --truth FILE     the classes\n"
-    "  --schemas DIR    schemas of Confluent-framed packets (see weft peek)\n"
-    "  --survey NAME    ztf or lsst: whose feature set (ztf)\n"
-    "  --name NAME      of the model (demo)\n"
-    "  --seed N         random seed (1)\n"
-    "  --trees N        trees of each class (150)\n"
-    "  --depth N        deepest tree (3)\n"
-    "  --threads N      (1); more may change the last bits, and on\n"
-    "                   a busy machine are slower\n"
-    "  --out DIR        writes the model there: model.ubj, features.txt,\n"
-    "                   classes.txt, calib.json, card.json, model.v1\n"
-    "  --examples DIR   trains nothing, writes what it would train with:\n"
-    "                   DIR/base.csv, and DIR/test.csv of the objects that "
-    "are\n"
-    "                   held out (see weft learn)\n"
-    "  --publish        publishes it in Redis and makes it the live one\n"
-    "  --unless-live    with --publish: only if no model of that name is live\n"
-    "                   (else there is nothing to do)\n"  //
-    WEFT_CLI_REDIS_HELP "  --json FILE      writes the results\n\n"
-    "Exit: 0 done, 1 failed, 2 usage, 3 done but some packets were refused.\n";
-
 //  Everything of one run.
 typedef struct {
     train_options_t options;
@@ -54,7 +19,7 @@ typedef struct {
     weft_truth_t *truth;
     weft_buf_t ubj, card, section;
     weft_forest_t *forest;
-    char *inputs[INPUTS_MOST];
+    char *inputs[TRAIN_INPUTS_MOST];
     char why[TRAIN_WHY];
 } run_t;
 
@@ -341,132 +306,6 @@ run (run_t *self)
     return self->report.counts.refused ? 3 : 0;
 }
 
-//  A whole number in [low, high].
-static int
-read_number (const char *text, uint64_t low, uint64_t high, uint64_t *value)
-{
-    char *end;
-    errno = 0;
-    *value = strtoull (text, &end, 10);
-    return errno || end == text || *end || text[0] == '-' || *value < low ||
-                   *value > high
-               ? WEFT_EUSAGE
-               : 0;
-}
-
-static int
-read_trainer_option (weft_trainer_options_t *self, int c, const char *text)
-{
-    uint64_t value = 0;
-    int rc;
-    switch (c) {
-    case 's':
-        return read_number (text, 0, INT64_MAX, &self->seed);
-    case 'T':
-        rc = read_number (text, 1, 5000, &value);
-        self->rounds = (uint32_t)value;
-        return rc;
-    case 'd':
-        rc = read_number (text, 1, 16, &value);
-        self->depth = (uint32_t)value;
-        return rc;
-    case 'p':
-        rc = read_number (text, 1, 256, &value);
-        self->threads = (uint32_t)value;
-        return rc;
-    default:
-        return WEFT_EUSAGE;
-    }
-}
-
-static int
-add_input (run_t *self, char *path)
-{
-    if (self->options.n_inputs == INPUTS_MOST)
-        return WEFT_EUSAGE;
-    self->inputs[self->options.n_inputs++] = path;
-    return 0;
-}
-
-static int
-read_option (run_t *self, int c, char *text)
-{
-    train_options_t *options = &self->options;
-    const struct {
-        int letter;
-        const char **into;
-    } texts[] = {
-        { 't', &options->truth },  { 'S', &options->schemas },
-        { 'v', &options->survey }, { 'n', &options->name },
-        { 'o', &options->out },    { 'r', &options->redis },
-        { 'j', &options->json },   { 'e', &options->examples },
-    };
-    for (size_t i = 0; i < WEFT_COUNT (texts); i++)
-        if (texts[i].letter == c) {
-            *texts[i].into = text;
-            return 0;
-        }
-    if (c == 'P' || c == 'u') {
-        *(c == 'P' ? &options->publish : &options->unless_live) = true;
-        return 0;
-    }
-    return c == 'i' ? add_input (self, text)
-                    : read_trainer_option (&options->trainer, c, text);
-}
-
-static int
-check_options (const run_t *self)
-{
-    const char *wrong = NULL;
-    if (!self->options.n_inputs || !self->options.truth)
-        wrong = "--input and --truth must be given";
-    else if (self->options.unless_live && !self->options.publish)
-        wrong = "--unless-live goes with --publish";
-    else if (!weft_model_name_ok (self->options.name))
-        wrong = "--name: letters, digits, '_', '-', '.'";
-    if (wrong)
-        fprintf (stderr, "weft train: %s\n", wrong);
-    return wrong ? WEFT_EUSAGE : 0;
-}
-
-//  0 go on, 1 help was asked for, WEFT_EUSAGE after saying what is wrong.
-static int
-read_options (run_t *self, int argc, char *argv[])
-{
-    static const struct option table[] = {
-        { "input", required_argument, NULL, 'i' },
-        { "truth", required_argument, NULL, 't' },
-        { "schemas", required_argument, NULL, 'S' },
-        { "survey", required_argument, NULL, 'v' },
-        { "name", required_argument, NULL, 'n' },
-        { "seed", required_argument, NULL, 's' },
-        { "trees", required_argument, NULL, 'T' },
-        { "depth", required_argument, NULL, 'd' },
-        { "threads", required_argument, NULL, 'p' },
-        { "out", required_argument, NULL, 'o' },
-        { "redis", required_argument, NULL, 'r' },
-        { "publish", no_argument, NULL, 'P' },
-        { "unless-live", no_argument, NULL, 'u' },
-        { "json", required_argument, NULL, 'j' },
-        { "examples", required_argument, NULL, 'e' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    for (int c; (c = getopt_long (argc, argv, "", table, NULL)) != -1;) {
-        if (c == 'h')
-            return 1;
-        if (c == '?' || read_option (self, c, optarg)) {
-            if (c != '?')
-                fprintf (stderr, "weft train: '%s' is out of range\n", optarg);
-            return WEFT_EUSAGE;
-        }
-    }
-    for (; optind < argc; optind++)
-        if (add_input (self, argv[optind]))
-            return WEFT_EUSAGE;
-    return check_options (self);
-}
-
 static void
 clean_up (run_t *self)
 {
@@ -485,19 +324,12 @@ weft_cmd_train (int argc, char *argv[])
     run_t *self = calloc (1, sizeof (*self));
     if (!self)
         return 1;
-    self->options.survey = "ztf";
-    self->options.name = "demo";
-    self->options.trainer = weft_trainer_defaults;
-    self->options.inputs = self->inputs;
     self->report.options = &self->options;
     weft_buf_init (&self->ubj, WEFT_MODEL_SECTION_MOST);
     weft_buf_init (&self->card, 1u << 20);
     weft_buf_init (&self->section, WEFT_MODEL_SECTION_MOST);
-    int rc = read_options (self, argc, argv);
-    int code = rc > 0 ? 0 : 2;
-    if (rc)
-        fputs (help, rc > 0 ? stdout : stderr);
-    else
+    int code = train_options_read (&self->options, self->inputs, argc, argv);
+    if (code < 0)
         code = run (self);
     clean_up (self);
     return code;
