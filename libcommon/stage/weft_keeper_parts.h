@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "weft_mark.h"
 #include "weft_registry_store.h"
 #include "weft_replay.h"
 
@@ -71,7 +72,8 @@ struct weft_keeper {
     weft_replay_t *replays[WEFT_BRANCHES_MAX];
     uint64_t generation;
     bool unsafe;
-    int64_t ping_ms, register_ms, replay_ms, clock_ms;
+    weft_mark_t mark;  //  of the ledger
+    int64_t ping_ms, register_ms, replay_ms, clock_ms, mark_ms;
     uint32_t taking;  //  branch whose replays are being taken
 };
 

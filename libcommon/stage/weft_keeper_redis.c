@@ -14,6 +14,7 @@ enum {
     REGISTER_MS = 2000,  //  a third of the entry's life
     REPLAY_MS = 1000,
     CLOCK_MS = 10000,
+    MARK_MS = 5000,
 };
 
 static void
@@ -209,6 +210,18 @@ due (int64_t *at, int64_t now, int64_t every)
     return true;
 }
 
+static void
+look_at_mark (weft_keeper_t *self)
+{
+    if (weft_mark_look (&self->mark, self->bulk) == WEFT_ENOENT)
+        weft_log (WEFT_ERROR, "LEDGER-GONE",
+                  "the Redis at %s was emptied while this ran: what was booked "
+                  "there before, and histories, are gone, and weft ledger "
+                  "counts only what came since. Put a copy of its file back, "
+                  "or read the night again from its source",
+                  weft_redis_address (self->bulk));
+}
+
 void
 weft_keeper_round (weft_keeper_t *self)
 {
@@ -225,6 +238,8 @@ weft_keeper_round (weft_keeper_t *self)
         put_entry (self);
     if (due (&self->clock_ms, now, CLOCK_MS))
         weft_clock_look (self->redis);
+    if (self->bulk_safe && due (&self->mark_ms, now, MARK_MS))
+        look_at_mark (self);
     if (due (&self->replay_ms, now, REPLAY_MS)) {
         take_replays (self);
         look_for_releases (self);

@@ -13,8 +13,9 @@
 static bool
 stays (weft_bin_t key)
 {
-    static const char *const heads[] = { "model", "label:classes",
-                                         "reg:", "notifier:places", MARK };
+    static const char *const heads[] = { "model",       "label:classes",
+                                         "reg:",        "notifier:places",
+                                         "ledger:mark", MARK };
     for (size_t i = 0; i < WEFT_COUNT (heads); i++)
         if (key.n >= strlen (heads[i]) &&
             memcmp (key.p, heads[i], strlen (heads[i])) == 0)
