@@ -6,17 +6,26 @@
 #include "weft_time.h"
 #include "weft_zmq_alert.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ENDPOINT_MOST = 256, TURN_MOST = 256 };
 
+//  A connection, and a bit for each number of zeros that it asks for.
+typedef struct {
+    int fd;
+    uint32_t asks;
+    ino_t inode;
+} listener_t;
+
 struct weft_tap {
     const weft_mesh_t *mesh;
     void *socket;
-    uint64_t count;                    //  of the last alert while they listen
-    size_t listeners;                  //  topics that are subscribed to
-    size_t asking[WEFT_TAP_BITS + 1];  //  of them, by number of zeros
-    uint64_t mask;                     //  shown are numbers with none of it
+    uint64_t count;  //  of the last alert while they listen
+    listener_t listeners[WEFT_TAP_LISTENERS];
+    size_t n;
+    uint32_t asked;  //  by any of them
+    uint64_t mask;   //  shown are numbers with none of it
     weft_log_quota_t refusals;
     char endpoint[ENDPOINT_MOST];
 };
@@ -146,8 +155,61 @@ may_listen (weft_tap_t *self, zmq_msg_t *message)
     return false;
 }
 
-//  Whoever is not let in stays among the listeners until it goes, as libzmq
-//  tells of its going, too; it just is sent nothing.
+//  The connection that a subscription came over: its socket, and the inode of
+//  that, as numbers of sockets are used again.
+static listener_t
+sender_of (zmq_msg_t *message)
+{
+    listener_t sender = { .fd = zmq_msg_get (message, ZMQ_SRCFD) };
+    struct stat status;
+    if (sender.fd >= 0 && !fstat (sender.fd, &status))
+        sender.inode = status.st_ino;
+    return sender;
+}
+
+static listener_t *
+find (weft_tap_t *self, const listener_t *sender)
+{
+    for (size_t i = 0; i < self->n; i++)
+        if (self->listeners[i].fd == sender->fd &&
+            self->listeners[i].inode == sender->inode)
+            return &self->listeners[i];
+    return NULL;
+}
+
+//  Whoever asks for the same twice listens once.
+static void
+subscribe (weft_tap_t *self, zmq_msg_t *message, int zeros)
+{
+    listener_t sender = sender_of (message);
+    listener_t *listener = find (self, &sender);
+    if (!listener && self->n == WEFT_TAP_LISTENERS)
+        return;
+    if (!may_listen (self, message) ||
+        zmq_setsockopt (self->socket, ZMQ_SUBSCRIBE,
+                        (uint8_t *)zmq_msg_data (message) + 1, (size_t)zeros))
+        return;
+    if (!listener) {
+        listener = &self->listeners[self->n++];
+        *listener = sender;
+    }
+    listener->asks |= 1u << zeros;
+}
+
+//  What libzmq tells in the name of a connection that has gone has no sender:
+//  that is found out by look_who_is_there.
+static void
+unsubscribe (weft_tap_t *self, zmq_msg_t *message, int zeros)
+{
+    listener_t sender = sender_of (message);
+    listener_t *listener = find (self, &sender);
+    if (!listener)
+        return;
+    listener->asks &= ~(1u << zeros);
+    (void)zmq_setsockopt (self->socket, ZMQ_UNSUBSCRIBE,
+                          (uint8_t *)zmq_msg_data (message) + 1, (size_t)zeros);
+}
+
 static void
 take_in (weft_tap_t *self, zmq_msg_t *message)
 {
@@ -156,19 +218,28 @@ take_in (weft_tap_t *self, zmq_msg_t *message)
     int zeros = size > 0 ? zeros_of (bytes + 1, size - 1) : -1;
     if (zeros < 0)
         return;
-    if (bytes[0]) {
-        bool room = self->listeners < WEFT_TAP_LISTENERS;
-        self->listeners++;
-        self->asking[zeros]++;
-        if (room && may_listen (self, message))
-            (void)zmq_setsockopt (self->socket, ZMQ_SUBSCRIBE, bytes + 1,
-                                  size - 1);
-    } else if (self->asking[zeros] > 0) {
-        self->listeners--;
-        self->asking[zeros]--;
-        (void)zmq_setsockopt (self->socket, ZMQ_UNSUBSCRIBE, bytes + 1,
-                              size - 1);
+    if (bytes[0])
+        subscribe (self, message, zeros);
+    else
+        unsubscribe (self, message, zeros);
+}
+
+//  Libzmq does not say whose connection has ended, and a count would drift.
+static void
+look_who_is_there (weft_tap_t *self)
+{
+    size_t n = 0;
+    self->asked = 0;
+    for (size_t i = 0; i < self->n; i++) {
+        listener_t listener = self->listeners[i];
+        struct stat status;
+        if (!listener.asks || fstat (listener.fd, &status) ||
+            status.st_ino != listener.inode)
+            continue;
+        self->asked |= listener.asks;
+        self->listeners[n++] = listener;
     }
+    self->n = n;
 }
 
 size_t
@@ -183,18 +254,17 @@ weft_tap_turn (weft_tap_t *self)
         take_in (self, &message);
     }
     zmq_msg_close (&message);
-    int least = 0;
-    while (least < WEFT_TAP_BITS && self->asking[least] == 0)
-        least++;
+    look_who_is_there (self);
+    int least = self->asked ? __builtin_ctz (self->asked) : WEFT_TAP_BITS;
     self->mask = (UINT64_C (1) << least) - 1;
-    return self->listeners;
+    return self->n;
 }
 
 void
 weft_tap_offer (weft_tap_t *self, const weft_alert_t *alert)
 {
     uint8_t head[WEFT_TAP_HEAD];
-    if (self->listeners == 0 || (++self->count & self->mask) != 0)
+    if (self->n == 0 || (++self->count & self->mask) != 0)
         return;
     for (int i = 0; i < WEFT_TAP_BITS; i++)
         head[i] = self->count >> i & 1 ? '1' : '0';

@@ -41,7 +41,7 @@ void weft_tap_destroy (weft_tap_t **self_p);
 //  addresses, this host's name stands for them.
 const char *weft_tap_endpoint (const weft_tap_t *self);
 
-//  Takes in who came and went; returns how many listen. Each beat.
+//  Takes in who came and went; returns how many connections listen. Each beat.
 size_t weft_tap_turn (weft_tap_t *self);
 
 //  Shows an alert to whoever wants this one. Costs a comparison while nobody
