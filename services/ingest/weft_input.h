@@ -70,13 +70,14 @@ struct weft_input {
 };
 
 //  Returns new: an input of these paths, in this order; a folder stands for the
-//  files under it, sorted; a tar archive for its entries. A path that is not
-//  there is a message with a `why`. NULL with a reason.
+//  files under it, sorted; a tar archive, or a compressed file, for what is in it
+//  (weft_bundle.h). A path that is not there is a message with a `why`. NULL with
+//  a reason.
 WEFT_NEW weft_input_t *
 weft_input_files (char *const *paths, size_t n, char why[WEFT_INPUT_WHY]);
 
-//  Returns new: what comes from a descriptor, to its end: a tar archive (perhaps
-//  compressed), Avro containers one behind the other, or one packet. It is read
+//  Returns new: what comes from a descriptor, to its end: tar archives and Avro
+//  containers one behind the other (weft_bundle.h), or one packet. It is read
 //  once: each start is an input of its own. Borrows `fd` for life. NULL with a
 //  reason.
 WEFT_NEW weft_input_t *weft_input_stdin (int fd, char why[WEFT_INPUT_WHY]);

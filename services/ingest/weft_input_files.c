@@ -1,26 +1,24 @@
 //  weft_input_files.c - files, folders and tar archives as messages.
 //
-//  A file is read whole; an archive (tar, perhaps compressed) is read entry by
-//  entry through libarchive, a plain compressed file is not taken for one.
+//  A file is read whole; a tar archive, or what is compressed, message by
+//  message (weft_bundle.h).
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "weft_bundle.h"
 #include "weft_decoder.h"
 #include "weft_hash.h"
-#include "weft_input.h"
 #include "weft_paths.h"
 
 typedef struct {
     weft_input_t input;  //  first: what callers hold
     weft_paths_t paths;
-    weft_place_t next;        //  place of the next message
-    struct archive *archive;  //  that is being read, or NULL
-    char entry[1024];         //  its entry's name, outlives it
+    weft_place_t next;      //  place of the next message
+    weft_bundle_t *bundle;  //  that is being read, or NULL
+    int fd;                 //  its file
     uint8_t *data;
     size_t size, room;
     bool archived;  //  what the last message was
@@ -110,121 +108,64 @@ is_archive (const char *path)
 }
 
 static void
-close_archive (files_t *self)
+close_bundle (files_t *self)
 {
-    if (self->archive)
-        archive_read_free (self->archive);
-    self->archive = NULL;
+    if (self->bundle)
+        close (self->fd);
+    weft_bundle_destroy (&self->bundle);
 }
 
 static int
-open_archive (files_t *self, const char *path)
+open_bundle (files_t *self, const char *path)
 {
-    self->archive = archive_read_new ();
-    if (!self->archive)
-        return say (self, WEFT_ENOMEM, "out of memory");
-    archive_read_support_filter_all (self->archive);
-    archive_read_support_format_tar (self->archive);
-    if (archive_read_open_filename (self->archive, path, 65536) == ARCHIVE_OK)
+    self->fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (self->fd < 0)
+        return say (self, WEFT_EIO, strerror (errno));
+    self->bundle = weft_bundle_new (self->fd, self->why);
+    if (self->bundle)
         return 0;
-    say (self, WEFT_EMALFORMED, archive_error_string (self->archive));
-    close_archive (self);
+    close (self->fd);
     return WEFT_EMALFORMED;
-}
-
-//  Reads the current entry whole.
-static int
-read_entry (files_t *self)
-{
-    self->size = 0;
-    for (;;) {
-        int rc = make_room (self, self->size + 65536);
-        if (rc)
-            return say (self, rc, "larger than a message may be");
-        ssize_t n = archive_read_data (self->archive, self->data + self->size,
-                                       self->room - self->size);
-        if (n < 0)
-            return say (self, WEFT_EMALFORMED,
-                        archive_error_string (self->archive));
-        if (!n)
-            return 0;
-        self->size += (size_t)n;
-    }
-}
-
-//  The next regular entry: 1, 0 at the end, or an error with its reason.
-static int
-next_entry (files_t *self)
-{
-    struct archive_entry *entry;
-    *self->entry = '\0';
-    for (;;) {
-        int rc = archive_read_next_header (self->archive, &entry);
-        if (rc == ARCHIVE_EOF)
-            return 0;
-        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
-            return say (self, WEFT_EMALFORMED,
-                        archive_error_string (self->archive));
-        const char *name = archive_entry_pathname (entry);
-        const char *slash = name ? strrchr (name, '/') : NULL;
-        if (archive_entry_filetype (entry) != AE_IFREG || !name ||
-            *(slash ? slash + 1 : name) == '.')
-            continue;
-        snprintf (self->entry, sizeof (self->entry), "%s", name);
-        rc = read_entry (self);
-        return rc ? rc : 1;
-    }
 }
 
 static void
 next_file (files_t *self)
 {
-    close_archive (self);
+    close_bundle (self);
     self->next.file++;
     self->next.entry = self->next.item = 0;
 }
 
 static void
-fill (files_t *self, weft_message_t *message, int rc)
+fill (files_t *self, weft_message_t *message, const weft_piece_t *piece)
 {
     *message = (weft_message_t){
         .place = self->next,
         .path = self->paths.items[self->next.file],
         .archived = self->archived,
-        .entry = self->archived && *self->entry ? self->entry : NULL,
-        .data = rc < 0 ? NULL : self->data,
-        .size = rc < 0 ? 0 : self->size,
-        .why = rc < 0 ? self->why : NULL,
+        .entry = piece->entry,
+        .data = piece->data,
+        .size = piece->size,
+        .why = piece->why,
     };
-}
-
-//  From the archive that is open: true if there was an entry, or a fault that
-//  ends it.
-static bool
-from_archive (files_t *self, weft_message_t *message)
-{
-    int rc = next_entry (self);
-    if (!rc)
-        return false;
-    fill (self, message, rc);
-    if (rc < 0)
-        close_archive (self);
-    return true;
 }
 
 static int
 files_next (weft_input_t *input, weft_message_t *message)
 {
     files_t *self = (files_t *)(void *)input;
+    weft_piece_t piece = { 0 };
     while (self->next.file < self->paths.n) {
         const char *path = self->paths.items[self->next.file];
-        if (self->archive) {
-            if (from_archive (self, message))
+        if (self->bundle) {
+            if (weft_bundle_next (self->bundle, &piece)) {
+                fill (self, message, &piece);
                 return 1;
+            }
             next_file (self);
             continue;
         }
-        //  An archive that ended with a fault is behind us.
+        //  An archive that could not be opened is behind us.
         if (self->archived && self->next.entry) {
             self->archived = false;
             next_file (self);
@@ -232,10 +173,14 @@ files_next (weft_input_t *input, weft_message_t *message)
         }
         self->archived = is_archive (path);
         int rc =
-            self->archived ? open_archive (self, path) : read_file (self, path);
+            self->archived ? open_bundle (self, path) : read_file (self, path);
         if (self->archived && !rc)
             continue;
-        fill (self, message, rc);
+        if (rc)
+            piece.why = self->why;
+        else
+            piece = (weft_piece_t){ .data = self->data, .size = self->size };
+        fill (self, message, &piece);
         return 1;
     }
     return 0;
@@ -259,15 +204,16 @@ files_seek (weft_input_t *input, const weft_place_t *place)
     files_t *self = (files_t *)(void *)input;
     if (place->file > self->paths.n)
         return WEFT_ENOENT;
-    close_archive (self);
+    weft_piece_t piece;
+    close_bundle (self);
     self->archived = false;
     self->next = *place;
     if (!place->entry || place->file == self->paths.n)
         return 0;
     self->archived = true;
-    int rc = open_archive (self, self->paths.items[place->file]);
+    int rc = open_bundle (self, self->paths.items[place->file]);
     for (uint64_t i = 0; !rc && i < place->entry; i++)
-        rc = next_entry (self) == 1 ? 0 : WEFT_ENOENT;
+        rc = weft_bundle_next (self->bundle, &piece) ? 0 : WEFT_ENOENT;
     return rc;
 }
 
@@ -299,7 +245,7 @@ static void
 files_destroy (weft_input_t **self_p)
 {
     files_t *self = (files_t *)(void *)*self_p;
-    close_archive (self);
+    close_bundle (self);
     weft_paths_fini (&self->paths);
     free (self->data);
     free (self);
