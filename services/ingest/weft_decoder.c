@@ -105,7 +105,8 @@ weft_decoder_open (weft_decoder_t *self, const void *data, size_t size)
     self->size = size;
     self->entry = NULL;
     self->index = 0;
-    self->left = self->lost = 0;
+    self->left = 0;
+    self->lost = false;
     self->at = 0;
     *self->why = *self->named = 0;
     if (weft_avro_container_is (data, size))
@@ -149,6 +150,7 @@ answer (weft_decoder_t *self, weft_decoded_t *item, int rc, const char *why)
                                   self->entry ? self->entry->name : self->named,
                               .normal = rc ? NULL : self->normal,
                               .index = self->index,
+                              .covers = 1,
                               .alone = is_alone (self) };
     self->index++;
 }
@@ -174,7 +176,7 @@ open_block (weft_decoder_t *self, weft_decoded_t *item, bool *told)
             return false;
         self->at = 0;
         self->left = self->block.records;
-        self->lost = 0;
+        self->lost = false;
         if (self->left > self->block.size) {
             self->state = STATE_DONE;
             answer (self, item, WEFT_EMALFORMED,
@@ -186,8 +188,23 @@ open_block (weft_decoder_t *self, weft_decoded_t *item, bool *told)
     }
 }
 
-//  A record of a block. After a damaged one the rest of its block cannot be
-//  found: each is refused, so that the number of items stays what it was.
+//  The rest of a block behind a damaged record: one item for all that its header
+//  counts, which may be far more than there are bytes for.
+static void
+lose_rest (weft_decoder_t *self, weft_decoded_t *item)
+{
+    uint32_t n = self->left + 1;
+    snprintf (self->why, sizeof (self->why),
+              "container: %u more of this block cannot be found, as the record "
+              "before is damaged",
+              n);
+    answer (self, item, WEFT_EMALFORMED, self->why);
+    item->covers = n;
+    self->index += self->left;
+    self->left = 0;
+}
+
+//  A record of a block.
 static void
 next_record (weft_decoder_t *self, weft_decoded_t *item, bool skip)
 {
@@ -202,9 +219,7 @@ next_record (weft_decoder_t *self, weft_decoded_t *item, bool skip)
         return;
     }
     if (self->lost) {
-        answer (self, item, WEFT_EMALFORMED,
-                "container: cannot be found, as a record before it in the "
-                "block is damaged");
+        lose_rest (self, item);
         return;
     }
     size_t used;
@@ -214,7 +229,7 @@ next_record (weft_decoder_t *self, weft_decoded_t *item, bool skip)
     self->at += used;
     //  A record that was read but is not plausible loses no others.
     if (rc && rc != WEFT_ERANGE)
-        self->lost = self->left;
+        self->lost = true;
     answer (self, item, rc, self->normal->why);
 }
 
@@ -252,9 +267,9 @@ weft_decoder_next (weft_decoder_t *self, weft_decoded_t *item)
     return next_item (self, item, false);
 }
 
-bool
+uint32_t
 weft_decoder_skip (weft_decoder_t *self)
 {
     weft_decoded_t item;
-    return next_item (self, &item, true);
+    return next_item (self, &item, true) ? item.covers : 0;
 }

@@ -2,8 +2,9 @@
 //
 //  A message is an Avro container (of any number of records) or one Confluent-
 //  framed datum. Each gives at least one item: an alert, or a refusal with a
-//  reason that names what is wrong. An item is a source position, so the number
-//  of items is a function of the bytes alone.
+//  reason that names what is wrong. An item is a source position and has its
+//  record's number by the counts in the headers, which is a function of the
+//  bytes alone: not of what can be read of them with these schemas and mappings.
 //
 //  Writers' schemas are parsed and compiled once and kept; so a decoder lives
 //  as long as its service. One thread at a time.
@@ -27,6 +28,8 @@ typedef struct {
                             //  framed one that is not known, or ""
     weft_normal_t *normal;  //  the alert if rc is 0
     uint32_t index;         //  number in the message, from 0
+    uint32_t covers;        //  numbers that it stands for: 1, or those of all
+                            //  records of a block that cannot be found any more
     bool alone;             //  it is the only item of its message
 } weft_decoded_t;
 
@@ -57,8 +60,9 @@ void weft_decoder_close (weft_decoder_t *self);
 bool weft_decoder_next (weft_decoder_t *self, weft_decoded_t *item);
 
 //  Steps over the next item, decoding it only where the ones behind it cannot
-//  be found otherwise. False if the message has no more.
-bool weft_decoder_skip (weft_decoder_t *self);
+//  be found otherwise: how many numbers it stands for, 0 if the message has no
+//  more.
+uint32_t weft_decoder_skip (weft_decoder_t *self);
 
 //  Decodes into `normal` from now on, NULL: into one of its own. Borrows it.
 void weft_decoder_into (weft_decoder_t *self, weft_normal_t *normal);

@@ -25,7 +25,7 @@ struct weft_decoder {
     weft_avro_block_t block;
     size_t at;       //  in the block
     uint32_t left;   //  records of the block that are still to come
-    uint32_t lost;   //  of those, that cannot be found any more
+    bool lost;       //  they cannot be found any more
     uint32_t index;  //  of the next item
     int rc;          //  STATE_REFUSED: why
     char why[WEFT_AVRO_WHY];

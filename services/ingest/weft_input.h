@@ -14,6 +14,7 @@
 
 #define WEFT_INPUT_WHY 512  //  room for a reason
 //  A stream's message has so many alerts at most: each has a name in the ledger.
+//  Of a file's message so many refused ones have a dead letter of their own.
 #define WEFT_INPUT_ITEMS_MOST 4096
 
 //  Where an input stands; what a restart needs to go on there.

@@ -13,8 +13,10 @@ struct weft_reader {
     weft_message_t message;
     bool open;
     bool summed;
-    bool alone;      //  it has but one item, and that was read
-    uint64_t items;  //  of it so far
+    bool alone;        //  it has but one item, and that was read
+    uint64_t items;    //  of it so far
+    uint32_t covers;   //  numbers that its next item stands for
+    uint64_t refused;  //  of it so far, of a file's
     uint8_t sha256[32];
 };
 
@@ -61,7 +63,7 @@ open_message (weft_reader_t *self)
         return rc;
     self->open = true;
     self->summed = self->alone = false;
-    self->items = 0;
+    self->items = self->refused = 0;
     if (!self->message.why)
         weft_decoder_open (self->decoder, self->message.data,
                            self->message.size);
@@ -184,7 +186,7 @@ decode_item (weft_reader_t *self, weft_taken_t *taken)
     if (self->message.why) {
         fill_taken (self, taken, true);
         refuse (taken, WEFT_EIO, self->message.why, "");
-        keep_sample (taken, "", 0);
+        self->covers = 1;
         return self->items == 0;
     }
     weft_decoder_into (self->decoder, &taken->normal);
@@ -192,36 +194,34 @@ decode_item (weft_reader_t *self, weft_taken_t *taken)
     weft_decoder_into (self->decoder, NULL);
     if (!more)
         return false;
+    self->covers = item.covers;
     fill_taken (self, taken, item.alone);
     refuse (taken, item.rc, item.why, item.schema);
-    if (taken->waits)
-        return true;
-    if (item.rc)
-        keep_sample (taken, self->message.data, self->message.size);
-    else
+    if (!item.rc)
         weft_normal_keep (&taken->normal);
-    return true;
-}
-
-//  An item that has crashed ingest before: not decoded again.
-static bool
-convict_item (weft_reader_t *self, weft_taken_t *taken)
-{
-    if (!self->message.why && !weft_decoder_skip (self->decoder))
-        return false;
-    fill_taken (self, taken, false);
-    refuse (taken, WEFT_ECRASHED, "ingest has died of this packet three times",
-            "");
-    keep_sample (taken, self->message.data, self->message.size);
     return true;
 }
 
 static bool
 skip_item (weft_reader_t *self)
 {
+    self->covers = 1;
     if (self->message.why)
         return self->items == 0;
-    return weft_decoder_skip (self->decoder);
+    self->covers = weft_decoder_skip (self->decoder);
+    return self->covers > 0;
+}
+
+//  An item that has crashed ingest before: not decoded again.
+static bool
+convict_item (weft_reader_t *self, weft_taken_t *taken)
+{
+    if (!skip_item (self))
+        return false;
+    fill_taken (self, taken, false);
+    refuse (taken, WEFT_ECRASHED, "ingest has died of this packet three times",
+            "");
+    return true;
 }
 
 //  Behind so many items of a stream's message, one for all that there is more.
@@ -236,8 +236,43 @@ refuse_rest (weft_reader_t *self, weft_taken_t *taken)
               WEFT_INPUT_ITEMS_MOST);
     fill_taken (self, taken, false);
     refuse (taken, WEFT_ETOOBIG, why, "");
+    return true;
+}
+
+//  A few bytes can claim millions of alerts, so in a file, too, refused ones
+//  have a letter each up to a ceiling, and behind it one together. False: this
+//  item is among those.
+static bool
+is_told (weft_reader_t *self, weft_taken_t *taken)
+{
+    if (!taken->rc)
+        return true;
+    if (!self->message.at.part) {
+        self->refused++;
+        if (self->refused > WEFT_INPUT_ITEMS_MOST + 1)
+            return false;
+        if (self->refused > WEFT_INPUT_ITEMS_MOST) {
+            char why[WEFT_INPUT_WHY];
+            snprintf (why, sizeof (why),
+                      "more than %d alerts of this message are refused: those "
+                      "from here on have no letter of their own",
+                      WEFT_INPUT_ITEMS_MOST);
+            refuse (taken, WEFT_ETOOBIG, why, "");
+        }
+    }
     keep_sample (taken, self->message.data, self->message.size);
     return true;
+}
+
+//  The numbers of the item that was read, or stepped over, are behind us. Where
+//  a stream has no names for what follows, it is refused in one.
+static void
+count_item (weft_reader_t *self)
+{
+    bool named = self->message.at.part && self->items < WEFT_INPUT_ITEMS_MOST;
+    self->items += self->covers;
+    if (named)
+        self->items = WEFT_MIN (self->items, (uint64_t)WEFT_INPUT_ITEMS_MOST);
 }
 
 //  Is the next item of the open message ours, and new?
@@ -276,8 +311,8 @@ weft_reader_next (weft_reader_t *self, weft_taken_t *taken)
             close_message (self);
             continue;
         }
-        self->items++;
-        if (wanted)
+        count_item (self);
+        if (wanted && is_told (self, taken))
             return 1;
     }
 }
@@ -304,7 +339,7 @@ weft_taken_decode (weft_taken_t *self,
     weft_decoder_into (decoder, &self->normal);
     weft_decoder_open (decoder, data, size);
     while (!found && weft_decoder_next (decoder, &item)) {
-        found = item.index == index || item.rc == WEFT_EAGAIN;
+        found = index - item.index < item.covers || item.rc == WEFT_EAGAIN;
         //  A letter waits for its schema where it is: as a letter.
         refuse (self, item.rc, item.why, item.schema);
         if (self->waits)

@@ -54,7 +54,8 @@ WEFT_CHECK int weft_reader_seek (weft_reader_t *self,
                                  const weft_place_t *place,
                                  int64_t offset);
 
-//  The next item of the share: 1, 0 at the end, WEFT_EAGAIN if a stream has
+//  The next item of the share; of a file's refused ones only the first
+//  WEFT_INPUT_ITEMS_MOST of a message, and one that says so: 1, 0 at the end, WEFT_EAGAIN if a stream has
 //  none now, or if its schema is on its way (then taken->waits, and taken->why
 //  says which), or an error of the class retry.
 WEFT_CHECK int weft_reader_next (weft_reader_t *self, weft_taken_t *taken);

@@ -30,9 +30,10 @@ static uint64_t
 count_items (weft_decoder_t *decoder, const weft_message_t *message)
 {
     uint64_t items = 0;
+    uint32_t n;
     weft_decoder_open (decoder, message->data, message->size);
-    while (weft_decoder_skip (decoder))
-        items++;
+    while ((n = weft_decoder_skip (decoder)))
+        items += n;
     return items;
 }
 

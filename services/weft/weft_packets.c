@@ -112,7 +112,7 @@ walk_message (walk_t *self, const weft_message_t *message, uint64_t *items)
         name_item (message, &item, path, sizeof (path));
         name_entry (message, &item, why, sizeof (why));
         self->refused |= item.rc != 0;
-        ++*items;
+        *items += item.covers;
         int rc = self->each (self->arg, message, &item, path);
         if (rc)
             return rc;
