@@ -105,7 +105,7 @@ weft_decoder_open (weft_decoder_t *self, const void *data, size_t size)
     self->size = size;
     self->entry = NULL;
     self->index = 0;
-    self->left = 0;
+    self->left = self->unread = 0;
     self->lost = false;
     self->at = 0;
     *self->why = *self->named = 0;
@@ -176,6 +176,7 @@ open_block (weft_decoder_t *self, weft_decoded_t *item, bool *told)
             return false;
         self->at = 0;
         self->left = self->block.records;
+        self->unread = 0;
         self->lost = false;
         if (self->left > self->block.size) {
             self->state = STATE_DONE;
@@ -204,6 +205,21 @@ lose_rest (weft_decoder_t *self, weft_decoded_t *item)
     self->left = 0;
 }
 
+//  A mapping came in the middle of a block: the records before it were refused
+//  without being read, and where the next one is is behind them.
+static void
+catch_up (weft_decoder_t *self)
+{
+    for (; self->unread && !self->lost; self->unread--) {
+        size_t used;
+        int rc = weft_planned_decode (
+            self->entry, &self->other, self->block.data + self->at,
+            self->block.size - self->at, false, &used);
+        self->at += used;
+        self->lost = rc && rc != WEFT_ERANGE;
+    }
+}
+
 //  A record of a block.
 static void
 next_record (weft_decoder_t *self, weft_decoded_t *item, bool skip)
@@ -215,9 +231,11 @@ next_record (weft_decoder_t *self, weft_decoded_t *item, bool skip)
         return;
     }
     if (entry->rc) {
+        self->unread++;
         answer (self, item, entry->rc, entry->why);
         return;
     }
+    catch_up (self);
     if (self->lost) {
         lose_rest (self, item);
         return;

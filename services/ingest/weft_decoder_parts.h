@@ -23,11 +23,12 @@ struct weft_decoder {
     size_t size;
     weft_planned_t *entry;
     weft_avro_block_t block;
-    size_t at;       //  in the block
-    uint32_t left;   //  records of the block that are still to come
-    bool lost;       //  they cannot be found any more
-    uint32_t index;  //  of the next item
-    int rc;          //  STATE_REFUSED: why
+    size_t at;        //  in the block
+    uint32_t left;    //  records of the block that are still to come
+    uint32_t unread;  //  records before, refused by their schema alone
+    bool lost;        //  they cannot be found any more
+    uint32_t index;   //  of the next item
+    int rc;           //  STATE_REFUSED: why
     char why[WEFT_AVRO_WHY];
     char named[16];  //  framed: id:N, for a schema that is not known
 };

@@ -196,6 +196,42 @@ a_mapping_makes_an_alert_of_it (void **state)
     weft_buf_fini (&packet);
 }
 
+//  In the middle of a block: each record is the one of its number.
+static void
+a_mapping_comes_in_the_middle (void **state)
+{
+    (void)state;
+    char why[WEFT_AVRO_WHY];
+    weft_buf_t datum, packet;
+    weft_decoded_t item;
+    weft_buf_init (&datum, 1 << 20);
+    weft_buf_init (&packet, 1 << 20);
+    for (int i = 0; i < 4; i++) {
+        put_source (&datum, 1000 + i, 2460000.5, 3.0f);
+        put_long (&datum, 0);
+    }
+    put_container (&packet, ALERT, NULL, 4, datum.data, datum.size);
+    weft_decoder_t *decoder = weft_decoder_new (NULL, why);
+    decode (decoder, &packet, &item);
+    assert_int_equal (item.rc, WEFT_ESCHEMA);
+    assert_int_equal (weft_decoder_skip (decoder), 1);
+    write_map (good);
+    weft_mappings_t *mappings = weft_mappings_new (folder, why);
+    assert_non_null (mappings);
+    weft_decoder_map (decoder, mappings);
+    for (int i = 2; i < 4; i++) {
+        assert_true (weft_decoder_next (decoder, &item));
+        assert_string_equal (item.why, "");
+        assert_int_equal (item.index, i);
+        assert_int_equal (item.normal->alert.alert_id, 1000 + i);
+    }
+    assert_false (weft_decoder_next (decoder, &item));
+    weft_decoder_destroy (&decoder);
+    weft_mappings_destroy (&mappings);
+    weft_buf_fini (&datum);
+    weft_buf_fini (&packet);
+}
+
 //  What is logged while a packet is decoded by a mapping.
 static void
 decode_aloud (const char *map, weft_buf_t *packet, char *out, size_t room)
@@ -255,6 +291,8 @@ main (void)
         cmocka_unit_test_setup_teardown (what_is_wrong_is_named_with_its_line,
                                          make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (what_it_leaves_out_of_arrays_is_said,
+                                         make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown (a_mapping_comes_in_the_middle,
                                          make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (a_mapping_makes_an_alert_of_it,
                                          make_folder, drop_folder),
