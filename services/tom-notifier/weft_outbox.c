@@ -74,6 +74,7 @@ weft_outbox_rollback (weft_outbox_t *self)
         weft_log (WEFT_ERROR, "OUTBOX-ROLLBACK", "%s",
                   weft_outbox_error (self));
     self->changing = false;
+    clear_texts (self);
 }
 
 //  Told once, not at each try.
@@ -281,7 +282,8 @@ weft_outbox_list (weft_outbox_t *self,
 {
     sqlite3_stmt *list = self->statements[WEFT_OUTBOX_LIST];
     //  Rows of this very transaction may be among them.
-    int code, rc = weft_outbox_checked (self, add_texts (self));
+    int code,
+        rc = self->changing ? weft_outbox_checked (self, add_texts (self)) : 0;
     sqlite3_bind_text (list, 1, sink, -1, SQLITE_STATIC);
     sqlite3_bind_text (list, 2, weft_row_state_text (state), -1, SQLITE_STATIC);
     sqlite3_bind_double (list, 3, now);

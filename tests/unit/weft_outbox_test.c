@@ -134,6 +134,20 @@ each_row_has_its_own_text (void **state)
         n);
 }
 
+//  What is undone leaves no text behind, whatever is asked next.
+static void
+texts_of_what_is_undone_are_not_written (void **state)
+{
+    (void)state;
+    weft_outbox_t *outbox = open_outbox ();
+    assert_int_equal (weft_outbox_begin (outbox), 0);
+    add_numbered (outbox, WEFT_ROW_QUEUED, 1);
+    weft_outbox_rollback (outbox);
+    assert_int_equal (check_texts (outbox, WEFT_ROW_QUEUED, NULL), 0);
+    assert_int_equal (count ("SELECT count(*) FROM texts"), 0);
+    weft_outbox_close (&outbox);
+}
+
 //  A transaction with more text than one row of texts takes.
 static void
 long_texts_have_rows_of_their_own (void **state)
@@ -409,6 +423,7 @@ main (void)
         IN_FOLDER (a_row_does_not_wait_for_a_clock_that_is_set_back),
         IN_FOLDER (old_rows_are_pruned_and_unfinished_ones_stay),
         IN_FOLDER (each_row_has_its_own_text),
+        IN_FOLDER (texts_of_what_is_undone_are_not_written),
         IN_FOLDER (long_texts_have_rows_of_their_own),
         IN_FOLDER (a_run_is_moved_or_nothing_is),
         IN_FOLDER (texts_go_with_their_rows),
