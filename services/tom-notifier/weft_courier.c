@@ -79,6 +79,7 @@ weft_courier_new (weft_courier_t **out,
         return WEFT_ENOMEM;
     weft_courier_batch_init (&self->taken);
     weft_courier_batch_init (&self->answered);
+    weft_courier_batch_init (&self->lost);
     int rc = set_up (self, option, why, room);
     if (rc) {
         weft_courier_destroy (&self);
@@ -99,6 +100,7 @@ weft_courier_destroy (weft_courier_t **self_p)
         self->kind->close (&self->sink);
     weft_courier_batch_fini (&self->taken);
     weft_courier_batch_fini (&self->answered);
+    weft_courier_batch_fini (&self->lost);
     free (self->name);
     free (self);
     *self_p = NULL;
@@ -207,6 +209,32 @@ weft_courier_add (weft_courier_t *self,
     return self->taken.error ? WEFT_EAGAIN : 0;
 }
 
+//  Takes those that have lost their texts out of the rows from `first` on: there
+//  is nothing to send, and the others need not wait for them.
+static int
+bury_lost (weft_courier_t *self,
+           weft_outbox_t *outbox,
+           uint32_t first,
+           double now)
+{
+    weft_courier_batch_t *taken = &self->taken;
+    const weft_answer_t dead = { .sent = WEFT_SENT_DEAD,
+                                 .body = "lost its text" };
+    uint32_t n = first;
+    int rc = 0;
+    for (uint32_t i = first; i < taken->n && !rc; i++) {
+        if (taken->rows[i].lost)
+            rc = weft_courier_batch_answer (&self->lost, taken->rows[i].id,
+                                            &dead);
+        else
+            taken->rows[n++] = taken->rows[i];
+    }
+    taken->n = n;
+    self->queued_change -= self->lost.n;
+    return rc ? WEFT_EAGAIN
+              : weft_courier_write (self, outbox, &self->lost, now);
+}
+
 int
 weft_courier_claim (weft_courier_t *self,
                     weft_outbox_t *outbox,
@@ -223,6 +251,8 @@ weft_courier_claim (weft_courier_t *self,
                                weft_courier_batch_take, &self->taken);
     if (!rc && self->taken.error)
         rc = WEFT_EAGAIN;
+    if (!rc)
+        rc = bury_lost (self, outbox, first, now);
     if (!rc && self->taken.n > first) {
         weft_run_t run = { WEFT_ROW_QUEUED, self->taken.rows[first].id,
                            self->taken.rows[self->taken.n - 1].id,
@@ -236,9 +266,21 @@ weft_courier_claim (weft_courier_t *self,
     return rc;
 }
 
+//  Said when it is so for good, thus once.
+static void
+tell_lost (const weft_courier_t *self)
+{
+    for (uint32_t i = 0; i < self->lost.n; i++)
+        weft_log (WEFT_ERROR, "OUTBOX-TEXT",
+                  "sink %s: row %lld has lost its text, it is dead", self->name,
+                  (long long)self->lost.rows[i].id);
+    weft_metric_add (self->sent[WEFT_SENT_DEAD], (double)self->lost.n);
+}
+
 static void
 forget_changes (weft_courier_t *self)
 {
+    weft_courier_batch_clear (&self->lost);
     self->settling = false;
     self->added = self->finished = self->to_verify = self->queued_change = 0;
 }
@@ -246,6 +288,7 @@ forget_changes (weft_courier_t *self)
 void
 weft_courier_committed (weft_courier_t *self)
 {
+    tell_lost (self);
     if (self->settling)
         weft_courier_batch_clear (&self->answered);
     self->waiting += self->added - self->finished;

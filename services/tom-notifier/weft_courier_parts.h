@@ -20,6 +20,7 @@ struct weft_courier {
     void *sink;
     weft_courier_batch_t taken;     //  to be sent after the commit
     weft_courier_batch_t answered;  //  sent, not yet written to the outbox
+    weft_courier_batch_t lost;      //  dead for want of a text, if it commits
     uint32_t under_way;             //  handed over, no answer yet
     bool settling;            //  the running transaction writes the answers
     int64_t waiting, verify;  //  rows, as committed

@@ -242,8 +242,8 @@ weft_outbox_forgive (weft_outbox_t *self, int64_t id)
                                 weft_outbox_run (self, WEFT_OUTBOX_FORGIVE));
 }
 
-//  Finds a row's text; it stands until the statement goes on or is reset.
-//  Rows come in order, so most find the texts of the one before.
+//  Finds a row's text, or that it is lost; it stands until the statement goes on
+//  or is reset. Rows come in order, so most find the texts of the one before.
 static int
 find_text (weft_outbox_t *self, weft_row_t *row, int64_t at, int64_t size)
 {
@@ -260,14 +260,11 @@ find_text (weft_outbox_t *self, weft_row_t *row, int64_t at, int64_t size)
         known = code == SQLITE_ROW && row->id >= sqlite3_column_int64 (find, 1);
     }
     const char *bytes = known ? sqlite3_column_blob (find, 2) : NULL;
-    if (!bytes || at < 0 || size < 0 ||
-        at + size > sqlite3_column_bytes (find, 2)) {
-        weft_log (WEFT_ERROR, "OUTBOX-TEXT", "row %lld has lost its text",
-                  (long long)row->id);
-        return WEFT_EDOWN;
-    }
-    row->payload = bytes + at;
-    row->payload_size = (size_t)size;
+    int64_t bytes_size = bytes ? sqlite3_column_bytes (find, 2) : 0;
+    row->lost = !bytes || at < 0 || at > bytes_size || size < 0 ||
+                size > bytes_size - at;
+    row->payload = row->lost ? "" : bytes + at;
+    row->payload_size = row->lost ? 0 : (size_t)size;
     return 0;
 }
 

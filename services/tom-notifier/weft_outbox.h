@@ -36,6 +36,7 @@ typedef struct {
     uint32_t attempts;
     double created;    //  seconds since 1970
     int64_t alert_id;  //  0: of no alert. Not told to sinks
+    bool lost;         //  the file is damaged: there is no payload any more
 } weft_row_t;
 
 //  A sink's rows of one state from one id to another, n of them.
@@ -102,7 +103,8 @@ WEFT_CHECK int weft_outbox_move_run (weft_outbox_t *self,
 WEFT_CHECK int weft_outbox_forgive (weft_outbox_t *self, int64_t id);
 
 //  Gives up to `most` rows of a sink in this state that may be sent now, in
-//  the order of their insertion, to `each`. Rows borrow for the call only.
+//  the order of their insertion, to `each`. Rows borrow for the call only. One
+//  whose text is not there any more is among them (`lost`).
 WEFT_CHECK int weft_outbox_list (weft_outbox_t *self,
                                  const char *sink,
                                  weft_row_state_t state,

@@ -163,21 +163,65 @@ each_key_is_there_once (int64_t n)
 }
 
 static int64_t
-rows_in (const char *state)
+number_of (const char *sql)
 {
     sqlite3 *db;
     sqlite3_stmt *statement;
     assert_int_equal (sqlite3_open (path_in ("outbox.db"), &db), 0);
-    assert_int_equal (
-        sqlite3_prepare_v2 (db, "SELECT count(*) FROM outbox WHERE state = ?",
-                            -1, &statement, NULL),
-        0);
-    sqlite3_bind_text (statement, 1, state, -1, SQLITE_STATIC);
+    assert_int_equal (sqlite3_prepare_v2 (db, sql, -1, &statement, NULL), 0);
     assert_int_equal (sqlite3_step (statement), SQLITE_ROW);
     int64_t n = sqlite3_column_int64 (statement, 0);
     sqlite3_finalize (statement);
     sqlite3_close (db);
     return n;
+}
+
+static void
+change_by_hand (const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal (sqlite3_open (path_in ("outbox.db"), &db), 0);
+    sqlite3_busy_timeout (db, 10000);
+    assert_int_equal (sqlite3_exec (db, sql, NULL, NULL, NULL), 0);
+    sqlite3_close (db);
+}
+
+//  Logs into a file from here on; returns what stderr was.
+static int
+log_to (const char *path)
+{
+    fflush (stderr);
+    int file = open (path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    int before = dup (STDERR_FILENO);
+    assert_true (file >= 0 && before >= 0);
+    assert_true (dup2 (file, STDERR_FILENO) >= 0);
+    close (file);
+    return before;
+}
+
+//  Ends that; returns how often `id` was logged.
+static int
+logged (int before, const char *path, const char *id)
+{
+    assert_true (dup2 (before, STDERR_FILENO) >= 0);
+    close (before);
+    FILE *file = fopen (path, "r");
+    assert_non_null (file);
+    char line[4096];
+    int n = 0;
+    while (fgets (line, sizeof line, file))
+        n += strstr (line, id) != NULL;
+    fclose (file);
+    return n;
+}
+
+static int64_t
+rows_in (const char *state)
+{
+    char sql[100];
+    snprintf (sql, sizeof sql, "SELECT count(*) FROM outbox WHERE state = '%s'",
+              state);
+    return number_of (sql);
 }
 
 static void
@@ -494,6 +538,42 @@ modes_and_the_kill_switch_send_nothing (void **state)
     weft_notifier_destroy (&self);
 }
 
+//  A row whose text the file has lost is dead, and told of once; no other row
+//  waits for it, nor does another sink.
+static void
+a_row_that_has_lost_its_text_is_dead (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    char why[400] = "";
+    c.options.paused = true;
+    weft_notifier_t *self = start (&c);
+    for (int64_t i = 0; i < 6; i++)
+        assert_int_equal (process (self, 2 * i, 1), 0);
+    assert_int_equal (rows_in ("queued"), 6);
+    change_by_hand ("DELETE FROM texts WHERE last IN (1, 4)");
+    c.options.paused = false;
+    int before = log_to (path_in ("log"));
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    for (int i = 0; i < 5; i++)
+        weft_notifier_beat (self, weft_time_ms ());
+    int rc = process (self, 13, 1);
+    assert_int_equal (logged (before, path_in ("log"), "OUTBOX-TEXT"), 2);
+    assert_int_equal (rc, 0);
+    weft_notifier_destroy (&self);
+    assert_int_equal (
+        number_of ("SELECT count(*) FROM outbox WHERE id IN (1, 4)"
+                   " AND state = 'dead' AND attempts = 0"
+                   " AND last_body = 'lost its text'"),
+        2);
+    assert_int_equal (rows_in ("done"), 4 + 3);
+    int counts[14] = { 0 };
+    assert_int_equal (count_lines (c.all, "everything", counts, 14), 4 + 2);
+    assert_int_equal (counts[0] + counts[6], 0);
+}
+
 static void
 wrong_options_are_named (void **state)
 {
@@ -572,6 +652,7 @@ main (void)
         IN_FOLDER (a_reload_is_whole_or_not_at_all),
         IN_FOLDER (a_reload_amid_a_backlog_leaves_no_row_behind),
         IN_FOLDER (modes_and_the_kill_switch_send_nothing),
+        IN_FOLDER (a_row_that_has_lost_its_text_is_dead),
         IN_FOLDER (wrong_options_are_named),
         IN_FOLDER (the_golden_alert_passes_the_function),
     };

@@ -21,6 +21,7 @@ typedef struct {
     int n;
     uint32_t attempts;
     int64_t ids[LISTED];
+    bool lost[LISTED];
     char texts[LISTED][40];
 } listed_t;
 
@@ -32,6 +33,7 @@ note_row (void *arg, const weft_row_t *row)
     assert_true (row->payload_size < sizeof self->texts[0]);
     memcpy (self->texts[self->n], row->payload, row->payload_size);
     self->texts[self->n][row->payload_size] = 0;
+    self->lost[self->n] = row->lost;
     self->attempts = row->attempts;
     self->ids[self->n++] = row->id;
 }
@@ -132,6 +134,45 @@ each_row_has_its_own_text (void **state)
         count ("SELECT count(*) FROM outbox_json"
                " WHERE payload_json = '{\"n\":' || substr(key, 2) || '}'"),
         n);
+}
+
+static void
+change (const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal (sqlite3_open (path_in ("outbox.db"), &db), SQLITE_OK);
+    assert_int_equal (sqlite3_exec (db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close (db);
+}
+
+//  Whatever the damage: no texts, too few bytes, places beyond any of them.
+static void
+a_row_without_its_text_is_told_of (void **state)
+{
+    (void)state;
+    static listed_t listed;
+    weft_outbox_t *outbox = open_outbox ();
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal (weft_outbox_begin (outbox), 0);
+        assert_int_equal (add_numbered (outbox, WEFT_ROW_QUEUED, i), i + 1);
+        assert_int_equal (weft_outbox_commit (outbox), 0);
+    }
+    change ("DELETE FROM texts WHERE last = 1;"
+            "UPDATE texts SET bytes = x'7b' WHERE last = 2;"
+            "UPDATE outbox SET text_at = 9223372036854775807 WHERE id = 3;"
+            "UPDATE outbox SET text_size = 9223372036854775807, text_at = 1"
+            " WHERE id = 4;"
+            "UPDATE outbox SET text_at = -1 WHERE id = 5;");
+    listed.n = 0;
+    assert_int_equal (weft_outbox_list (outbox, "s", WEFT_ROW_QUEUED, 1e9,
+                                        LISTED, note_row, &listed),
+                      0);
+    assert_int_equal (listed.n, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal (listed.lost[i], i < 5);
+        assert_string_equal (listed.texts[i], i < 5 ? "" : "{\"n\":5}");
+    }
+    weft_outbox_close (&outbox);
 }
 
 //  What is undone leaves no text behind, whatever is asked next.
@@ -423,6 +464,7 @@ main (void)
         IN_FOLDER (a_row_does_not_wait_for_a_clock_that_is_set_back),
         IN_FOLDER (old_rows_are_pruned_and_unfinished_ones_stay),
         IN_FOLDER (each_row_has_its_own_text),
+        IN_FOLDER (a_row_without_its_text_is_told_of),
         IN_FOLDER (texts_of_what_is_undone_are_not_written),
         IN_FOLDER (long_texts_have_rows_of_their_own),
         IN_FOLDER (a_run_is_moved_or_nothing_is),
