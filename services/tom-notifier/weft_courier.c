@@ -235,6 +235,28 @@ bury_lost (weft_courier_t *self,
               : weft_courier_write (self, outbox, &self->lost, now);
 }
 
+//  Puts the rows from `first` on in flight.
+static int
+claim_taken (weft_courier_t *self,
+             weft_outbox_t *outbox,
+             uint32_t first,
+             double now)
+{
+    const weft_row_t *rows = self->taken.rows;
+    uint32_t n = self->taken.n - first;
+    int rc = 0;
+    if (n > 0 && !self->one_by_one) {
+        weft_run_t run = { WEFT_ROW_QUEUED, rows[first].id,
+                           rows[first + n - 1].id, n };
+        return weft_courier_move_run (self, outbox, &run, WEFT_ROW_INFLIGHT,
+                                      now);
+    }
+    for (uint32_t i = first; i < self->taken.n && !rc; i++)
+        rc = weft_outbox_move (outbox, rows[i].id, WEFT_ROW_INFLIGHT, now, 0, 0,
+                               NULL);
+    return rc;
+}
+
 int
 weft_courier_claim (weft_courier_t *self,
                     weft_outbox_t *outbox,
@@ -253,13 +275,8 @@ weft_courier_claim (weft_courier_t *self,
         rc = WEFT_EAGAIN;
     if (!rc)
         rc = bury_lost (self, outbox, first, now);
-    if (!rc && self->taken.n > first) {
-        weft_run_t run = { WEFT_ROW_QUEUED, self->taken.rows[first].id,
-                           self->taken.rows[self->taken.n - 1].id,
-                           self->taken.n - first };
-        rc = weft_outbox_move_run (outbox, self->name, &run, WEFT_ROW_INFLIGHT,
-                                   now);
-    }
+    if (!rc)
+        rc = claim_taken (self, outbox, first, now);
     self->queued_change -= self->taken.n - first;
     if (!rc && self->taken.n == first)
         self->quiet_until_ms = now_ms + QUIET_MS;
@@ -294,6 +311,7 @@ weft_courier_committed (weft_courier_t *self)
     self->waiting += self->added - self->finished;
     self->verify += self->to_verify;
     self->queued += self->queued_change;
+    self->one_by_one = false;
     forget_changes (self);
 }
 

@@ -9,6 +9,9 @@
 //  A sink that answers later has up to so many rows under way as it takes; its
 //  answers are written in the turn after they came.
 //
+//  Many rows are noted by one statement. WEFT_EBUG: they were not what they
+//  should be; after the rollback the same turn notes them one by one.
+//
 //     weft_outbox_begin; weft_courier_settle (each); add rows;
 //     weft_courier_claim (each); weft_outbox_commit;
 //     weft_courier_committed or _rolled_back (each); weft_courier_send (each)

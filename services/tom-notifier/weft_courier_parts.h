@@ -22,6 +22,7 @@ struct weft_courier {
     weft_courier_batch_t answered;  //  sent, not yet written to the outbox
     weft_courier_batch_t lost;      //  dead for want of a text, if it commits
     uint32_t under_way;             //  handed over, no answer yet
+    bool one_by_one;                //  no runs until a turn has been committed
     bool settling;            //  the running transaction writes the answers
     int64_t waiting, verify;  //  rows, as committed
     int64_t added, finished, to_verify;  //  what this transaction changes
@@ -35,6 +36,13 @@ struct weft_courier {
 
 //  Takes in the answers that have come.
 void weft_courier_gather (weft_courier_t *self, int64_t now_ms);
+
+//  Moves a run on, or remembers that it is not one (WEFT_EBUG).
+WEFT_CHECK int weft_courier_move_run (weft_courier_t *self,
+                                      weft_outbox_t *outbox,
+                                      const weft_run_t *run,
+                                      weft_row_state_t state,
+                                      double now);
 
 //  Writes answers to the outbox, within the running transaction.
 WEFT_CHECK int weft_courier_write (weft_courier_t *self,

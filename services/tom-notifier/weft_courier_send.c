@@ -128,7 +128,7 @@ count_done (const weft_courier_t *self,
             uint32_t i)
 {
     uint32_t n = 0;
-    if (self->kind->collect || batch != &self->answered)
+    if (self->kind->collect || self->one_by_one || batch != &self->answered)
         return 0;
     for (; i + n < batch->n; n++) {
         const weft_answer_t *answer = &batch->answers[i + n];
@@ -139,6 +139,18 @@ count_done (const weft_courier_t *self,
             break;
     }
     return n;
+}
+
+int
+weft_courier_move_run (weft_courier_t *self,
+                       weft_outbox_t *outbox,
+                       const weft_run_t *run,
+                       weft_row_state_t state,
+                       double now)
+{
+    int rc = weft_outbox_move_run (outbox, self->name, run, state, now);
+    self->one_by_one = rc == WEFT_EBUG;
+    return rc;
 }
 
 //  Writes answers to the outbox, within the running transaction.
@@ -156,7 +168,7 @@ weft_courier_write (weft_courier_t *self,
         if (n > 1) {
             weft_run_t run = { WEFT_ROW_INFLIGHT, batch->rows[i].id,
                                batch->rows[i + n - 1].id, n };
-            rc = weft_outbox_move_run (outbox, self->name, &run, state, now);
+            rc = weft_courier_move_run (self, outbox, &run, state, now);
         } else {
             rc = write_one (outbox, batch->rows[i].id, answer, now);
             n = 1;

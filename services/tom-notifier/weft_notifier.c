@@ -254,10 +254,10 @@ end_turn (weft_notifier_t *self, int rc, int64_t now_ms)
     }
 }
 
-int
-weft_notifier_turn (weft_notifier_t *self,
-                    int (*add) (void *arg, int64_t now_ms, double now),
-                    void *arg)
+static int
+try_turn (weft_notifier_t *self,
+          int (*add) (void *arg, int64_t now_ms, double now),
+          void *arg)
 {
     int64_t now_ms = weft_time_ms ();
     double now = weft_time_utc ();
@@ -273,6 +273,20 @@ weft_notifier_turn (weft_notifier_t *self,
     if (rc && weft_outbox_changing (self->outbox))
         weft_outbox_rollback (self->outbox);
     end_turn (self, rc, now_ms);
+    return rc;
+}
+
+int
+weft_notifier_turn (weft_notifier_t *self,
+                    int (*add) (void *arg, int64_t now_ms, double now),
+                    void *arg)
+{
+    int rc = try_turn (self, add, arg);
+    //  Each time another sink's rows are not as they were left.
+    for (uint32_t i = 0; rc == WEFT_EBUG && i < self->setup->n_couriers; i++) {
+        self->recount = true;
+        rc = try_turn (self, add, arg);
+    }
     return rc;
 }
 
@@ -338,9 +352,11 @@ static void
 work_off (weft_notifier_t *self)
 {
     int64_t start = weft_time_ms (), now_ms = start;
-    if (weft_outbox_changed (self->outbox) &&
-        start_couriers (self->setup, self->outbox))
+    if (weft_outbox_changed (self->outbox))
+        self->recount = true;
+    if (self->recount && start_couriers (self->setup, self->outbox))
         return;
+    self->recount = false;
     verify_all (self, now_ms);
     while (is_busy (self, now_ms) && now_ms - start < BEAT_MS) {
         if (weft_notifier_turn (self, NULL, NULL))

@@ -52,6 +52,7 @@ struct weft_notifier {
     bool record_failing;
     int64_t next_state_ms, next_place_ms;
     bool isolated, locked;
+    bool recount;       //  somebody else has changed rows
     char why_not[300];  //  why there is no outbox
     weft_filter_result_t results[WEFT_FILTERS_MOST];
     weft_buf_t payload;  //  of the alert being worked on

@@ -223,9 +223,9 @@ weft_outbox_move_run (weft_outbox_t *self,
                                   weft_outbox_run (self, WEFT_OUTBOX_MOVE_RUN));
     if (rc || sqlite3_changes (self->db) == (int)from->n)
         return rc;
-    weft_log (WEFT_ERROR, "OUTBOX-RUN",
+    weft_log (WEFT_WARN, "OUTBOX-RUN",
               "sink %s: %d %s rows from %lld to %lld,"
-              " %u are expected",
+              " %u are expected; they are noted one by one",
               sink, sqlite3_changes (self->db),
               weft_row_state_text (from->state), (long long)from->first,
               (long long)from->last, from->n);

@@ -91,8 +91,8 @@ WEFT_CHECK int weft_outbox_move (weft_outbox_t *self,
                                  const char *body);
 
 //  Moves a run of rows on, without an answer to be kept: what waits for a later
-//  time is not among them. WEFT_EBUG if it is not so many: then nothing has
-//  happened.
+//  time is not among them. WEFT_EBUG if it is not so many, as when somebody
+//  changed one of them by hand: said, and nothing has happened.
 WEFT_CHECK int weft_outbox_move_run (weft_outbox_t *self,
                                      const char *sink,
                                      const weft_run_t *from,

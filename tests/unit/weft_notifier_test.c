@@ -196,6 +196,7 @@ log_to (const char *path)
     assert_true (file >= 0 && before >= 0);
     assert_true (dup2 (file, STDERR_FILENO) >= 0);
     close (file);
+    weft_log_set_level (WEFT_WARN);
     return before;
 }
 
@@ -203,6 +204,7 @@ log_to (const char *path)
 static int
 logged (int before, const char *path, const char *id)
 {
+    weft_log_set_level (WEFT_ERROR);
     assert_true (dup2 (before, STDERR_FILENO) >= 0);
     close (before);
     FILE *file = fopen (path, "r");
@@ -538,6 +540,51 @@ modes_and_the_kill_switch_send_nothing (void **state)
     weft_notifier_destroy (&self);
 }
 
+//  Rows in flight that are changed by hand: what the sinks took is done all the
+//  same, a row that was only called in flight is not, and both sinks go on.
+static void
+rows_in_flight_may_be_changed_by_hand (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    char why[400] = "";
+    c.options.paused = true;
+    weft_notifier_t *self = start (&c);
+    assert_int_equal (process (self, 1, 9), 0);
+    change_by_hand ("UPDATE outbox SET state = 'skipped' WHERE id ="
+                    " (SELECT min(id) + 3 FROM outbox WHERE sink = 'all')");
+    c.options.paused = false;
+    assert_int_equal (weft_notifier_reload (self, &c.options, why, sizeof why),
+                      0);
+    assert_int_equal (process (self, 10, 1), 0);
+    assert_int_equal (rows_in ("inflight"), 9 + 5 - 1 + 5 + 1);
+    change_by_hand ("UPDATE outbox SET state = 'inflight'"
+                    " WHERE state = 'skipped';"
+                    "UPDATE outbox SET state = 'queued' WHERE id ="
+                    " (SELECT min(id) FROM outbox WHERE sink = 'some');"
+                    "UPDATE outbox SET state = 'done' WHERE id ="
+                    " (SELECT max(id) FROM outbox WHERE sink = 'some')");
+    int before = log_to (path_in ("log"));
+    for (int i = 0; i < 3; i++)
+        weft_notifier_beat (self, weft_time_ms ());
+    assert_int_equal (logged (before, path_in ("log"), "OUTBOX-RUN"), 2);
+    assert_int_equal (rows_in ("inflight"), 1);
+    assert_int_equal (rows_in ("done"), 9 + 5 - 1 + 5 + 1);
+    //  No row is left behind by a wrong count.
+    assert_int_equal (process (self, 11, 1), 0);
+    weft_notifier_beat (self, weft_time_ms ());
+    weft_notifier_beat (self, weft_time_ms ());
+    assert_int_equal (rows_in ("queued"), 0);
+    assert_int_equal (rows_in ("done"), 9 + 5 - 1 + 5 + 1 + 3);
+    weft_notifier_destroy (&self);
+    int counts[12] = { 0 };
+    assert_int_equal (count_lines (c.some, NULL, counts, 12), 5 + 1);
+    assert_int_equal (count_lines (c.all, NULL, counts, 12), 9 + 5 - 1 + 1 + 2);
+    for (int i = 1; i < 12; i++)
+        assert_int_equal (counts[i], i == 2 ? 0 : i % 2 ? 3 : 1);
+}
+
 //  A row whose text the file has lost is dead, and told of once; no other row
 //  waits for it, nor does another sink.
 static void
@@ -652,6 +699,7 @@ main (void)
         IN_FOLDER (a_reload_is_whole_or_not_at_all),
         IN_FOLDER (a_reload_amid_a_backlog_leaves_no_row_behind),
         IN_FOLDER (modes_and_the_kill_switch_send_nothing),
+        IN_FOLDER (rows_in_flight_may_be_changed_by_hand),
         IN_FOLDER (a_row_that_has_lost_its_text_is_dead),
         IN_FOLDER (wrong_options_are_named),
         IN_FOLDER (the_golden_alert_passes_the_function),
