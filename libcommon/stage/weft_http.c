@@ -29,7 +29,7 @@ enum {
 struct weft_health {
     _Atomic int64_t turned_ms;
     _Atomic int64_t turns;
-    atomic_bool loading;
+    atomic_int loading;  //  how many loads are under way
     pthread_mutex_t lock;
     char why[WHY_MOST];  //  under the lock; empty: ready
     char note[WHY_MOST];
@@ -75,7 +75,7 @@ weft_health_turned (weft_health_t *self, int64_t now_ms)
 int64_t
 weft_health_turns (weft_health_t *self)
 {
-    if (atomic_load (&self->loading))
+    if (atomic_load (&self->loading) > 0)
         atomic_fetch_add_explicit (&self->turns, 1, memory_order_relaxed);
     return atomic_load_explicit (&self->turns, memory_order_relaxed);
 }
@@ -83,7 +83,10 @@ weft_health_turns (weft_health_t *self)
 void
 weft_health_loading (weft_health_t *self, bool loading)
 {
-    atomic_store (&self->loading, loading);
+    //  What comes now has as long as after a turn.
+    if (!loading)
+        atomic_store (&self->turned_ms, weft_time_ms ());
+    atomic_fetch_add (&self->loading, loading ? 1 : -1);
 }
 
 void
@@ -105,7 +108,7 @@ weft_health_note (weft_health_t *self, const char *note)
 bool
 weft_health_alive (weft_health_t *self, int64_t now_ms)
 {
-    return atomic_load (&self->loading) ||
+    return atomic_load (&self->loading) > 0 ||
            now_ms - atomic_load (&self->turned_ms) < ALIVE_MS;
 }
 

@@ -16,7 +16,8 @@ typedef struct weft_http weft_http_t;
 WEFT_NEW weft_health_t *weft_health_new (void);
 void weft_health_destroy (weft_health_t **self_p);
 
-//  The loop turned. While a service loads its data no turn is expected.
+//  The loop turned. While a service loads its data no turn is expected; loads
+//  may be nested, each begins and ends.
 void weft_health_turned (weft_health_t *self, int64_t now_ms);
 void weft_health_loading (weft_health_t *self, bool loading);
 

@@ -64,6 +64,13 @@ weft_stage_isolated (const weft_stage_env_t *env)
     return env->isolated;
 }
 
+void
+weft_stage_loading (const weft_stage_env_t *env, bool loading)
+{
+    if (env->health)
+        weft_health_loading (env->health, loading);
+}
+
 size_t
 weft_stage_letters_most (const weft_stage_env_t *env)
 {

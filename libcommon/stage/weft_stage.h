@@ -44,6 +44,10 @@ const char *weft_stage_http_address (const weft_stage_env_t *env);
 const char *weft_stage_instance (const weft_stage_env_t *env);
 //  True in the isolation child: no sockets, no Redis, no side threads there.
 bool weft_stage_isolated (const weft_stage_env_t *env);
+//  The loop's thread begins or ends something that may take longer than
+//  stall_ms, as a standby does that takes over: until it ends nobody expects the
+//  loop to turn. While `open` runs nobody does anyway.
+void weft_stage_loading (const weft_stage_env_t *env, bool loading);
 //  Bytes that the dead letters of a stage may have.
 size_t weft_stage_letters_most (const weft_stage_env_t *env);
 //  Folder for what the service keeps on disk (its last good model, its outbox).

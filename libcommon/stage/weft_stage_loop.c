@@ -304,7 +304,7 @@ open_all (weft_stage_t *self)
 {
     char why[512];
     self->now = self->started_ms = weft_time_ms ();
-    self->health = weft_health_new ();
+    self->health = self->env->health = weft_health_new ();
     weft_stage_metrics_open (self);
     if (!self->health)
         return 1;

@@ -37,6 +37,7 @@ struct weft_stage_env {
     const weft_settings_t *settings;
     char instance[80];
     bool isolated;
+    weft_health_t *health;  //  NULL in the isolation child
 };
 
 //  One upstream instance. A free slot has no endpoint.

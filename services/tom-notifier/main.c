@@ -11,6 +11,12 @@
 #include "weft_notifier.h"
 #include "weft_stage.h"
 
+static void
+tell_loading (const void *env, bool loading)
+{
+    weft_stage_loading (env, loading);
+}
+
 static int
 open_notifier (void **self_p, const weft_stage_env_t *env)
 {
@@ -20,6 +26,8 @@ open_notifier (void **self_p, const weft_stage_env_t *env)
         .redis = weft_stage_redis_address (env),
         .login = weft_stage_redis_login (env),
         .isolated = weft_stage_isolated (env),
+        .loading = tell_loading,
+        .arg = env,
     };
     weft_notifier_t *self;
     int rc = weft_notifier_new (&self, weft_stage_options (env), &place, why,

@@ -45,6 +45,24 @@ close_outbox (weft_notifier_t *self)
     weft_outbox_close (&self->outbox);
 }
 
+//  Opens the outbox and reads from it what is kept in memory. All of it may take
+//  long, and SQLite has no word on the way: dropping a table and the checkpoint
+//  of a commit are one step each.
+static int
+open_outbox (weft_notifier_t *self, char *why, size_t room)
+{
+    if (self->loading)
+        self->loading (self->loading_arg, true);
+    int rc = weft_outbox_open (&self->outbox, self->outbox_path, why, room);
+    if (!rc)
+        rc = start_couriers (self->setup, self->outbox);
+    if (!rc)
+        rc = weft_flips_new (&self->flips, self->outbox);
+    if (self->loading)
+        self->loading (self->loading_arg, false);
+    return rc;
+}
+
 //  Becomes the owner if nobody else is. What stands in the way is said once.
 static void
 take_over (weft_notifier_t *self)
@@ -55,13 +73,7 @@ take_over (weft_notifier_t *self)
     if (!locked && !standby)
         snprintf (why, sizeof why, "options.outbox: %s.lock: %s",
                   self->outbox_path, strerror (errno));
-    int rc = locked ? weft_outbox_open (&self->outbox, self->outbox_path, why,
-                                        sizeof why)
-                    : WEFT_EAGAIN;
-    if (!rc)
-        rc = start_couriers (self->setup, self->outbox);
-    if (!rc)
-        rc = weft_flips_new (&self->flips, self->outbox);
+    int rc = locked ? open_outbox (self, why, sizeof why) : WEFT_EAGAIN;
     if (!rc) {
         weft_log (WEFT_INFO, "OUTBOX-OWNER", "owner of %s", self->outbox_path);
         weft_notifier_open_record (self);
@@ -95,6 +107,8 @@ weft_notifier_new (weft_notifier_t **out,
     weft_buf_init (&self->payload, WEFT_PAYLOAD_MOST);
     weft_buf_init (&self->row, 2 * WEFT_PAYLOAD_MOST);
     self->isolated = place->isolated;
+    self->loading = place->loading;
+    self->loading_arg = place->arg;
     find_outbox (self, options, place);
     int rc = weft_notifier_setup_new (&self->setup, options, place->isolated,
                                       why, room);

@@ -40,6 +40,10 @@ typedef struct {
     const char *redis;  //  address, NULL: the learner's queries are not read
     weft_redis_config_t login;
     bool isolated;  //  in the isolation child: filters only
+    //  Told that taking over begins or ends: an outbox of an earlier version, or
+    //  a large one, takes longer than a beat. NULL: nobody is.
+    void (*loading) (const void *arg, bool loading);
+    const void *arg;  //  borrows until destroy
 } weft_notifier_place_t;
 
 typedef struct weft_notifier weft_notifier_t;

@@ -52,6 +52,8 @@ struct weft_notifier {
     bool record_failing;
     int64_t next_state_ms, next_place_ms;
     bool isolated, locked;
+    void (*loading) (const void *arg, bool loading);
+    const void *loading_arg;
     bool recount;       //  somebody else has changed rows
     char why_not[300];  //  why there is no outbox
     weft_filter_result_t results[WEFT_FILTERS_MOST];

@@ -73,7 +73,17 @@ health_is_the_loop_turning (void **state)
     answers ("/healthz", 503, "stands still");
     weft_health_loading (health, true);
     answers ("/healthz", 200, "alive");
+    weft_health_loading (health, true);
     weft_health_loading (health, false);
+    weft_health_turned (health, now - 6000);
+    answers ("/healthz", 200, "alive");  //  one load goes on
+    int64_t turns = weft_health_turns (health);
+    assert_true (weft_health_turns (health) > turns);
+    weft_health_loading (health, false);
+    turns = weft_health_turns (health);
+    assert_int_equal (weft_health_turns (health), turns);
+    weft_health_turned (health, now - 6000);
+    answers ("/healthz", 503, "stands still");
     weft_health_turned (health, now);
 }
 

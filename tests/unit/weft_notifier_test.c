@@ -460,6 +460,43 @@ a_standby_takes_over_when_the_owner_dies (void **state)
     close (ready[1]);
 }
 
+//  What the outbox' version was when taking over began and when it ended.
+static void
+note_version (const void *arg, bool loading)
+{
+    int64_t *versions = *(int64_t *const *)arg;
+    versions[loading ? 0 : 1] = number_of ("PRAGMA user_version");
+    versions[2] += loading ? 1 : -1;
+}
+
+//  An outbox of an earlier version may take longer than the watchdog waits.
+static void
+taking_over_says_that_it_loads (void **state)
+{
+    (void)state;
+    config_t c;
+    configure (&c);
+    int64_t versions[3] = { 0 }, *place = versions;
+    c.place.loading = note_version;
+    c.place.arg = &place;
+    change_by_hand (
+        "CREATE TABLE outbox (id INTEGER PRIMARY KEY, sink TEXT NOT NULL,"
+        " key TEXT NOT NULL, object_id TEXT NOT NULL,"
+        " payload_json TEXT NOT NULL, state TEXT NOT NULL,"
+        " attempts INTEGER NOT NULL DEFAULT 0,"
+        " next_at REAL NOT NULL DEFAULT 0, last_status INTEGER,"
+        " last_body TEXT, created REAL NOT NULL, updated REAL NOT NULL,"
+        " alert_id INTEGER NOT NULL, UNIQUE (alert_id, sink, key));"
+        "CREATE INDEX outbox_unfinished ON outbox (sink, state, id);"
+        "PRAGMA user_version=2;");
+    weft_notifier_t *self = start (&c);
+    assert_true (weft_notifier_owner (self));
+    assert_int_equal (versions[0], 2);
+    assert_int_equal (versions[1], 3);
+    assert_int_equal (versions[2], 0);
+    weft_notifier_destroy (&self);
+}
+
 static void
 a_reload_is_whole_or_not_at_all (void **state)
 {
@@ -696,6 +733,7 @@ main (void)
         IN_FOLDER (a_sink_that_is_down_keeps_only_its_own_rows),
         IN_FOLDER (a_full_disk_settles_nothing_and_loses_nothing),
         IN_FOLDER (a_standby_takes_over_when_the_owner_dies),
+        IN_FOLDER (taking_over_says_that_it_loads),
         IN_FOLDER (a_reload_is_whole_or_not_at_all),
         IN_FOLDER (a_reload_amid_a_backlog_leaves_no_row_behind),
         IN_FOLDER (modes_and_the_kill_switch_send_nothing),
