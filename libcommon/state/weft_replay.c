@@ -9,6 +9,8 @@
 #include "weft_ledger.h"
 #include "weft_log.h"
 
+enum { SUM = 40 };  //  characters of a SHA-1
+
 struct weft_replay {
     weft_redis_t *redis;
     char *stage;
@@ -16,12 +18,14 @@ struct weft_replay {
     weft_batch_t *batch;
     weft_batch_t *ledger;
     char held[WEFT_REPLAY_HELD_MOST][WEFT_DLQ_KEY_MOST];
+    char sums[WEFT_REPLAY_HELD_MOST][SUM + 1];  //  of the entries as taken
     size_t n_held;
 };
 
 //  KEYS: replay, lease, owner. ARGV: owner, lease in ms, how many to take, then
 //  the keys that are held. Renews those; takes what has no lease, or an old
-//  one, or one of ours whose reply was lost. Returns key, entry of each.
+//  one, or one of ours whose reply was lost. Returns key, entry, its
+//  SHA-1 of each.
 static const char take_script[] =
     "local time = redis.call ('TIME')\n"
     "local now = time[1] * 1000 + math.floor (time[2] / 1000)\n"
@@ -40,26 +44,23 @@ static const char take_script[] =
     "  for i = 1, #page[2], 2 do\n"
     "    local key = page[2][i]\n"
     "    local ends = tonumber (redis.call ('ZSCORE', KEYS[2], key) or 0)\n"
-    "    if #out < 2 * most and not held[key] and (ends < now or\n"
+    "    if #out < 3 * most and not held[key] and (ends < now or\n"
     "        redis.call ('HGET', KEYS[3], key) == ARGV[1]) then\n"
     "      held[key] = true\n"
     "      redis.call ('ZADD', KEYS[2], now + ARGV[2], key)\n"
     "      redis.call ('HSET', KEYS[3], key, ARGV[1])\n"
     "      out[#out + 1] = key\n"
     "      out[#out + 1] = page[2][i + 1]\n"
+    "      out[#out + 1] = redis.sha1hex (page[2][i + 1])\n"
     "    end\n"
     "  end\n"
-    "until cursor == '0' or #out >= 2 * most\n"
+    "until cursor == '0' or #out >= 3 * most\n"
     "return out\n";
 
-//  KEYS: replay. ARGV: key. Returns the entry and its SHA-1.
-static const char fetch_script[] =
-    "local entry = redis.call ('HGET', KEYS[1], ARGV[1])\n"
-    "return entry and { entry, redis.sha1hex (entry) } or {}\n";
-
 //  KEYS: replay, lease, owner. ARGV: key, SHA-1. Removes the entry, if it is that
-//  one: issued again after its connection broke, this must not remove one that
-//  died again and was put back meanwhile.
+//  one: what died again may have been put back meanwhile, by an operator who was
+//  quicker, or before this was issued again on another connection. That one is
+//  ours to take next.
 static const char done_script[] =
     "local entry = redis.call ('HGET', KEYS[1], ARGV[1])\n"
     "if entry and redis.sha1hex (entry) ~= ARGV[2] then return 0 end\n"
@@ -122,6 +123,7 @@ give (
     weft_replay_t *self,
     weft_bin_t key,
     weft_bin_t entry,
+    weft_bin_t sum,
     void (*take) (void *, const char *, const weft_dead_v1_t *, weft_alert_t *),
     void *arg)
 {
@@ -131,6 +133,8 @@ give (
     char *held = self->held[self->n_held];
     weft_str_copy ((weft_str_t){ (const char *)key.p, key.n }, held,
                    WEFT_DLQ_KEY_MOST);
+    weft_str_copy ((weft_str_t){ (const char *)sum.p, sum.n },
+                   self->sums[self->n_held], SUM + 1);
     weft_alert_t *alert = NULL;
     bool good =
         weft_contract_decode (&weft_dead_v1, &dead, entry.p, entry.n) == 0;
@@ -167,32 +171,29 @@ weft_replay_take (
     if (rc)
         return rc;
     const weft_reply_t *list = weft_batch_reply (self->batch, 0);
-    for (size_t i = 0; i + 1 < weft_reply_count (list); i += 2)
+    for (size_t i = 0; i + 2 < weft_reply_count (list); i += 3)
         give (self, weft_reply_bytes (weft_reply_at (list, i)),
-              weft_reply_bytes (weft_reply_at (list, i + 1)), take, arg);
+              weft_reply_bytes (weft_reply_at (list, i + 1)),
+              weft_reply_bytes (weft_reply_at (list, i + 2)), take, arg);
     return 0;
 }
 
-//  Reads the entry, to know its position, and its SHA-1. Reply 0 of the batch
-//  holds both.
+//  Reads the entry, to know its position.
 static int
-fetch (weft_replay_t *self,
-       const char *key,
-       weft_dead_v1_t *dead,
-       weft_bin_t *sum)
+fetch (weft_replay_t *self, const char *key, weft_dead_v1_t *dead)
 {
     weft_batch_clear (self->batch);
-    weft_batch_script (self->batch, fetch_script, 1, 1);
+    weft_batch_begin (self->batch, 3);
+    weft_batch_str (self->batch, "HGET");
     weft_batch_argf (self->batch, "replay:%s", self->stage);
     weft_batch_str (self->batch, key);
     int rc = weft_batch_run (self->batch);
     if (rc)
         return rc;
-    const weft_reply_t *both = weft_batch_reply (self->batch, 0);
-    if (weft_reply_count (both) != 2)
+    const weft_reply_t *reply = weft_batch_reply (self->batch, 0);
+    if (weft_reply_nil (reply))
         return WEFT_ENOENT;
-    weft_bin_t entry = weft_reply_bytes (weft_reply_at (both, 0));
-    *sum = weft_reply_bytes (weft_reply_at (both, 1));
+    weft_bin_t entry = weft_reply_bytes (reply);
     return weft_contract_decode (&weft_dead_v1, dead, entry.p, entry.n);
 }
 
@@ -213,13 +214,20 @@ booking_of (const weft_dead_v1_t *dead)
     return booking;
 }
 
+//  Its place among what is held; n_held: it is not.
+static size_t
+place_of (const weft_replay_t *self, const char *key)
+{
+    size_t i = 0;
+    while (i < self->n_held && strcmp (self->held[i], key) != 0)
+        i++;
+    return i;
+}
+
 //  Books and removes, in this order: if anything breaks between the two, the
 //  entry is taken again and ends the same.
 static int
-finish (weft_replay_t *self,
-        const char *key,
-        weft_bin_t sum,
-        weft_booking_t *booking)
+finish (weft_replay_t *self, size_t place, weft_booking_t *booking)
 {
     int rc = booking ? weft_ledger_book (self->ledger, booking, 1) : 0;
     if (rc)
@@ -230,39 +238,35 @@ finish (weft_replay_t *self,
     weft_batch_keep (batch);
     weft_batch_script (batch, done_script, 3, 2);
     add_keys (batch, self->stage);
-    weft_batch_str (batch, key);
-    weft_batch_arg (batch, sum.p, sum.n);
+    weft_batch_str (batch, self->held[place]);
+    weft_batch_str (batch, self->sums[place]);
     rc = weft_batch_run (batch);
     weft_batch_destroy (&batch);
     return rc;
 }
 
 static void
-let_go (weft_replay_t *self, const char *key)
+let_go (weft_replay_t *self, size_t place)
 {
-    for (size_t i = 0; i < self->n_held; i++)
-        if (strcmp (self->held[i], key) == 0) {
-            memmove (self->held[i], self->held[--self->n_held],
-                     WEFT_DLQ_KEY_MOST);
-            return;
-        }
+    size_t last = --self->n_held;
+    memmove (self->held[place], self->held[last], WEFT_DLQ_KEY_MOST);
+    memmove (self->sums[place], self->sums[last], SUM + 1);
 }
 
 int
 weft_replay_done (weft_replay_t *self, const char *key, bool settled)
 {
-    char copy[WEFT_DLQ_KEY_MOST];  //  `key` may be one of ours
     weft_dead_v1_t dead;
-    weft_bin_t sum;
-    weft_str_copy (weft_str (key), copy, sizeof copy);
-    int rc = fetch (self, copy, &dead, &sum);
+    size_t place = place_of (self, key);
+    if (place == self->n_held)
+        return 0;  //  ended before
+    int rc = fetch (self, key, &dead);
     if (rc == 0) {
         weft_booking_t booking = booking_of (&dead);
-        rc = finish (self, copy, sum, settled ? &booking : NULL);
+        rc = finish (self, place, settled ? &booking : NULL);
     }
-    if (rc == 0 || rc == WEFT_ENOENT) {
-        let_go (self, copy);
-        rc = 0;
-    }
-    return rc;
+    if (rc && rc != WEFT_ENOENT)
+        return rc;
+    let_go (self, place);
+    return 0;
 }

@@ -153,6 +153,9 @@ take_replay (void *arg,
     weft_taken_decode (
         &slot->taken, self->replay_decoder, dead->packet.p, dead->packet.n,
         WEFT_HAS (dead_v1, dead, item) ? dead->item : index_of (dead->path));
+    //  One that stands for all that follows it in its message is not one alert.
+    if (dead->code == WEFT_ETOOBIG && slot->taken.item >= WEFT_INPUT_ITEMS_MOST)
+        weft_taken_refuse (&slot->taken, WEFT_ETOOBIG, dead->reason);
     slot->taken.offset = dead->offset;
     (void)!weft_packet_of_raw_ref (&dead->raw_ref, &slot->ref);
     fill_booking (self, slot);

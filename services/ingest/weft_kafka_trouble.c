@@ -241,6 +241,8 @@ weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m)
         trouble (self, "KAFKA-NOT-ALLOWED",
                  "the user may not read this topic, or not as this group",
                  text);
+        //  Told once; a partition that may be looked at says nothing of it.
+        self->trouble_stays = true;
         break;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         weft_log (WEFT_WARN, "KAFKA-AWAY", "%s", text);

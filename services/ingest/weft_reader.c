@@ -353,6 +353,14 @@ weft_taken_decode (weft_taken_t *self,
 }
 
 void
+weft_taken_refuse (weft_taken_t *self, int rc, weft_str_t why)
+{
+    self->rc = rc;
+    self->waits = false;
+    weft_str_copy (why, self->why, sizeof (self->why));
+}
+
+void
 weft_taken_fini (weft_taken_t *self)
 {
     weft_normal_fini (&self->normal);

@@ -81,6 +81,9 @@ void weft_taken_decode (weft_taken_t *self,
                         size_t size,
                         uint32_t index);
 
+//  Whatever it was decoded to, it is refused.
+void weft_taken_refuse (weft_taken_t *self, int rc, weft_str_t why);
+
 void weft_taken_fini (weft_taken_t *self);
 
 #endif

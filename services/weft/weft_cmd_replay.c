@@ -252,9 +252,9 @@ run (replay_t *self, double rate, int n_paths, char *paths[])
             ? 0
             : replay_import (self->packets, self->schemas, n_paths, paths);
     if (!code)
-        code = take_database (self);
-    if (!code)
         code = has_packets (self);
+    if (!code)
+        code = take_database (self);
     snprintf (config, sizeof config, "%s/ingest.yaml", self->folder);
     if (!code)
         code = write_config (self, rate, config);

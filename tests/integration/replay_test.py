@@ -163,7 +163,8 @@ def behind_damage_it_goes_on():
 
 def nothing_else_is_emptied():
     with Mesh("a replay empties nothing else", redis=True) as m:
-        os.makedirs(m.path("packets"))
+        live_night(m, simulate(m.path("sim"), 20))
+        m.redis.command("FLUSHALL")
         m.redis.command("SET", "lc:ztf:somebody", "a history")
 
         def refused(redis, text, *more):

@@ -226,6 +226,7 @@ keys_that_are_torn_apart_are_waited_for (void **state)
     assert_non_null (strstr (weft_redis_why (redis), "TRYAGAIN"));
     assert_true (weft_redis_counts (redis).waited > waited);
     move_key (&move, "ledger:61000:{topic/0:40}:settled");
+    move_key (&move, "ledger:{topic/0:40}:nights");
     end_move (&move);
     int rc;
     while ((rc = weft_ledger_book (batch, &one, 1)) == WEFT_EDOWN)

@@ -8,6 +8,8 @@
 #include "weft_log.h"
 #include "weft_replay.h"
 
+#include <poll.h>
+
 static redis_private_t server;
 static weft_redis_t *redis;
 
@@ -377,6 +379,30 @@ what_was_put_back_again_stays (void **state)
     weft_alert_unref (&one.alert);
 }
 
+//  The operator was quicker than the word that its first return has ended.
+static void
+what_was_put_back_before_its_end_stays (void **state)
+{
+    (void)state;
+    found_t one = { 0 };
+    weft_replay_t *a = weft_replay_new (redis, redis, "feature", "a");
+    assert_int_equal (put (42, 100, 0), 0);
+    assert_int_equal (weft_dlq_replay (redis, "feature", "ztf:42"), 0);
+    assert_int_equal (weft_replay_take (a, 8, take, &one), 0);
+    (void)poll (NULL, 0, 2);  //  the new letter has a time of its own
+    assert_int_equal (put (42, 100, 0), 0);
+    assert_int_equal (weft_dlq_replay (redis, "feature", "ztf:42"), 0);
+    assert_int_equal (weft_replay_done (a, "ztf:42", false), 0);
+    assert_int_equal (weft_replay_held (a), 0);
+    assert_int_equal (weft_replay_take (a, 8, take, &one), 0);
+    assert_int_equal (one.n, 2);
+    assert_int_equal (weft_replay_done (a, "ztf:42", true), 0);
+    assert_int_equal (weft_replay_take (a, 8, take, &one), 0);
+    assert_int_equal (one.n, 2);
+    weft_replay_destroy (&a);
+    weft_alert_unref (&one.alert);
+}
+
 static void
 many_replays_are_shared_and_bounded (void **state)
 {
@@ -461,6 +487,7 @@ main (void)
         TEST (a_replay_is_taken_once_and_settles_the_ledger),
         TEST (a_lost_reply_gives_the_replay_again_and_a_dead_owner_frees_it),
         TEST (what_was_put_back_again_stays),
+        TEST (what_was_put_back_before_its_end_stays),
         TEST (many_replays_are_shared_and_bounded),
         TEST (what_does_not_decode_is_shown_as_such),
     };
