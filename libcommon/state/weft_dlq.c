@@ -4,8 +4,9 @@
 //  dlq:{stage}:bytes    bytes of keys and entries, kept by the scripts
 //  dlq:{stage}:samples  hash of schema|code to bytes of packets kept
 //  dlq:stages           set of stages
-//  dlq:{stage}:gone:{key}  set of the SHA-1 of entries that were taken out: the
-//                       same write, issued again, does not bring them back
+//  dlq:{stage}:gone     sorted set of the SHA-1 of entries that were taken out,
+//                       by when: the same write, issued again, does not bring
+//                       them back
 
 #include "weft_dlq.h"
 
@@ -24,8 +25,8 @@ enum {
 //  KEYS: dlq, bytes, stages, gone. ARGV: stage, key, entry, ceiling. Replaces an
 //  entry of the same key. Returns 1, or 0 if it does not fit.
 static const char put_script[] =
-    "if redis.call ('EXISTS', KEYS[4]) == 1 and redis.call ('SISMEMBER',\n"
-    "    KEYS[4], redis.sha1hex (ARGV[3])) == 1 then return 1 end\n"
+    "if redis.call ('EXISTS', KEYS[4]) == 1 and redis.call ('ZSCORE',\n"
+    "    KEYS[4], redis.sha1hex (ARGV[3])) then return 1 end\n"
     "local old = redis.call ('HSTRLEN', KEYS[1], ARGV[2])\n"
     "local grow = #ARGV[3] - old\n"
     "if old == 0 then grow = grow + #ARGV[2] end\n"
@@ -41,7 +42,7 @@ static const char put_script[] =
 //  entry that is there stays. Returns 1, or 0 if it does not fit.
 static const char packet_script[] =
     "for i = 3, redis.call ('EXISTS', KEYS[4]) == 1 and 4 or 0 do\n"
-    "  if redis.call ('SISMEMBER', KEYS[4], redis.sha1hex (ARGV[i])) == 1\n"
+    "  if redis.call ('ZSCORE', KEYS[4], redis.sha1hex (ARGV[i]))\n"
     "    then return 1 end\n"
     "end\n"
     "if redis.call ('HEXISTS', KEYS[1], ARGV[2]) == 1 then return 1 end\n"
@@ -105,12 +106,12 @@ fill_verdict (weft_dead_v1_t *dead,
 }
 
 static void
-add_keys (weft_batch_t *batch, const char *stage, const char *key)
+add_keys (weft_batch_t *batch, const char *stage)
 {
     weft_batch_argf (batch, "dlq:%s", stage);
     weft_batch_argf (batch, "dlq:%s:bytes", stage);
     weft_batch_str (batch, "dlq:stages");
-    weft_batch_argf (batch, "dlq:%s:gone:%s", stage, key);
+    weft_batch_argf (batch, "dlq:%s:gone", stage);
 }
 
 //  Runs a script that answers 1 for kept and 0 for full.
@@ -146,7 +147,7 @@ store (weft_redis_t *redis,
         return WEFT_ENOMEM;
     weft_batch_keep (batch);
     weft_batch_script (batch, put_script, 4, 4);
-    add_keys (batch, stage, key);
+    add_keys (batch, stage);
     weft_batch_str (batch, stage);
     weft_batch_str (batch, key);
     weft_batch_arg (batch, entry->data, entry->size);
@@ -216,7 +217,7 @@ ask_packet (weft_batch_t *batch,
     uint32_t schema = WEFT_MIN (dead->schema.n, (uint32_t)SCHEMA_MOST);
     weft_batch_keep (batch);
     weft_batch_script (batch, packet_script, 5, 8);
-    add_keys (batch, "ingest", key);
+    add_keys (batch, "ingest");
     weft_batch_str (batch, "dlq:ingest:samples");
     weft_batch_str (batch, "ingest");
     weft_batch_str (batch, key);

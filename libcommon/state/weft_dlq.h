@@ -19,7 +19,7 @@
 #define WEFT_DLQ_SAMPLES_MOST (1u << 20)  //  per (schema, reason), ingest
 #define WEFT_DLQ_KEY_MOST 320             //  room for a key, terminated
 #define WEFT_DLQ_REASON_MOST 512          //  longer reasons are cut
-#define WEFT_DLQ_GONE_SECONDS 3600  //  a letter that was taken out is known
+#define WEFT_DLQ_GONE_SECONDS 600  //  a letter that was taken out is known
 
 //  "ztf:123456", the key of an alert in queues, logs and sinks.
 void weft_dlq_key (const weft_envelope_v1_t *envelope, char *key, size_t room);

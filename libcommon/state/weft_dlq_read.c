@@ -25,7 +25,9 @@ static const char remove_script[] =
     "  redis.call ('HSET', KEYS[4], ARGV[1], back)\n"
     "end\n"
     "redis.call ('HDEL', KEYS[1], ARGV[1])\n"
-    "redis.call ('SADD', KEYS[5], redis.sha1hex (entry))\n"
+    "local now = redis.call ('TIME')[1]\n"
+    "redis.call ('ZADD', KEYS[5], now, redis.sha1hex (entry))\n"
+    "redis.call ('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ARGV[7])\n"
     "redis.call ('EXPIRE', KEYS[5], ARGV[7])\n"
     "local bytes = tonumber (redis.call ('GET', KEYS[2]) or 0)\n"
     "bytes = math.max (0, bytes - #entry - #ARGV[1])\n"
@@ -165,7 +167,7 @@ ask_remove (weft_batch_t *batch,
     weft_batch_argf (batch, "dlq:%s:bytes", stage);
     weft_batch_argf (batch, "dlq:%s:samples", stage);
     weft_batch_argf (batch, "replay:%s", stage);
-    weft_batch_argf (batch, "dlq:%s:gone:%s", stage, key);
+    weft_batch_argf (batch, "dlq:%s:gone", stage);
     weft_batch_str (batch, key);
     weft_batch_str (batch, how);
     weft_batch_argf (batch, "%.*s|%d", (int)schema, schema ? dead.schema.p : "",
