@@ -5,6 +5,7 @@
 
 #include "train.h"
 #include "weft_cli.h"
+#include "weft_model_file.h"
 #include "weft_models.h"
 
 static const char help[] =
