@@ -2,12 +2,15 @@
 
 Copies of simulated packets without stamps (11 kB, so that a million fit onto a
 disk), all of one night, which is the worst for `seen`: its buckets grow with it.
-Their objects have histories of 100 points and come again every 10,000 alerts;
-`history_rows` keeps what grows by each of them at 128. Rates of windows tell
+Their objects have histories of 32 to 128 points, 80 in the mean, and come again
+in any order: what is written behind a history is written anew with it after some
+fifty alerts, and objects in step would all do so at once. `history_rows` keeps
+what grows by each alert at 128. Rates of windows tell
 what else the machine does; CPU per alert tells what ingest and Redis do.
 """
 
 import pathlib
+import random
 import shutil
 import subprocess
 import time
@@ -17,7 +20,7 @@ import kafka as real
 import packets
 from link import stages
 
-OBJECTS, POINTS, KEPT = 10000, 100, 128
+OBJECTS, KEPT = 10000, 128
 WINDOWS = 10
 NIGHT = ["--alerts", "100000", "--last-night", "--stamps", "none", "--duplicates", "0", "--reissued", "0"]
 
@@ -32,8 +35,15 @@ def simulate(folder):
 
 
 def copies(sources, alerts):
+    rng = random.Random(5)
     for n in range(alerts):
-        yield n % 4, sources[n % OBJECTS % len(sources)].copy(n, n % OBJECTS)
+        number = rng.randrange(OBJECTS)
+        yield n % 4, sources[number % len(sources)].copy(n, number)
+
+
+def points_of(number):
+    """As many in one part of the objects as in another."""
+    return 32 + number * 7919 % (KEPT - 31)
 
 
 def fill_redis(m, sources):
@@ -41,7 +51,7 @@ def fill_redis(m, sources):
     for n in range(OBJECTS):
         source = sources[n % len(sources)]
         #  The survey's nights are counted from MJD 57754.
-        lines.append(f"{source.object(n)} {POINTS} {57754 + source.row['night'] - 60}\n")
+        lines.append(f"{source.object(n)} {points_of(n)} {57754 + source.row['night'] - 60}\n")
     subprocess.run([ingest.BUILD / "tests" / "history_main", m.redis.address, "ztf"], text=True,
                    input="".join(lines), stdout=subprocess.DEVNULL, check=True)
 
