@@ -89,18 +89,18 @@ def counted(m, reason):
     return m.processes["source"].metric(name) >= 1
 
 
+def named(m, reason):
+    """What the source has said of such peers, if it knew where they were."""
+    return [e["text"] for e in m.processes["source"].events("LINK-PEER-REFUSED")
+            if e["text"].startswith(reason) and "127.0.0.1" in e["text"]]
+
+
 def refused(m, reason, text):
     """Waits until the source has counted and named such a peer."""
-    source = m.processes["source"]
     wait_for(lambda: counted(m, reason), 30, "%s is counted" % reason)
-
-    def named():
-        return [e["text"] for e in source.events("LINK-PEER-REFUSED")
-                if e["text"].startswith(reason) and "127.0.0.1" in e["text"]]
-    #  One that has left before it was asked has no address; it tries again.
-    wait_for(named, 30, "%s is named with its address" % reason)
-    check(all(t in named()[-1] for t in text),
-          "%s is named otherwise: %s" % (reason, named()))
+    wait_for(lambda: named(m, reason), 30, "%s is named with its address" % reason)
+    check(all(t in named(m, reason)[-1] for t in text),
+          "%s is named otherwise: %s" % (reason, named(m, reason)))
 
 
 def strangers_are_refused():
@@ -125,8 +125,9 @@ def strangers_are_refused():
         check(good.answer() == 0x81, "the operator's key was not welcome")
         refused(m, "key", [public.decode()])
         #  A peer that sees the other security first may leave before it has said
-        #  its own: that one is a failed handshake, and does not come again.
-        wait_for(lambda: counted(m, "plaintext") or
+        #  its own: that one is a failed handshake, and does not come again. One
+        #  that has left before it was asked has no address.
+        wait_for(lambda: named(m, "plaintext") or
                  plains.append(Peer(context, head)), 60, "one plain peer is seen as such")
         refused(m, "plaintext", [])
         refused(m, "stage", [key_of(m, "sink", "public").decode(),
