@@ -73,7 +73,7 @@ WEFT_NEW weft_kafka_t *weft_kafka_new (const weft_kafka_config_t *config,
                                        char why[WEFT_INPUT_WHY]);
 
 //  Commits what is settled, leaves, and sets *self_p to NULL: at once as a rule,
-//  within 9 s if Redis, the brokers and librdkafka hang together. A
+//  within 9 s, and what a command of Redis may take, if all of them hang. A
 //  member with a static name keeps its partitions until its session ends. Safe
 //  on NULL.
 void weft_kafka_destroy (weft_kafka_t **self_p);

@@ -69,7 +69,7 @@ take_name (bytes_t *self, char name[NAME_MOST + 1])
     return 0;
 }
 
-//  Both begin with a version and the number of topics, of `least` bytes each.
+//  A version, and the number of topics, of `least` bytes each.
 static int
 begin (bytes_t *self, size_t least, int64_t *n)
 {
@@ -134,26 +134,6 @@ set_taken (topic_t *topic, int64_t partition)
     return 0;
 }
 
-int
-weft_census_subscription (weft_census_t *self, const void *data, size_t size)
-{
-    if (!size)
-        return 0;
-    bytes_t bytes = { data, (const uint8_t *)data + size };
-    char name[NAME_MOST + 1];
-    topic_t *topic;
-    int64_t n = 0;
-    int rc = begin (&bytes, 2, &n);
-    for (int64_t i = 0; !rc && i < n; i++) {
-        rc = take_name (&bytes, name);
-        if (!rc)
-            rc = find_or_add (self, name, &topic);
-        if (!rc)
-            topic->wanted = true;
-    }
-    return rc;
-}
-
 static int
 take_partitions (bytes_t *bytes, topic_t *topic)
 {
@@ -167,24 +147,39 @@ take_partitions (bytes_t *bytes, topic_t *topic)
     return rc;
 }
 
-int
-weft_census_assignment (weft_census_t *self, const void *data, size_t size)
+//  Both begin with a version and the number of topics. Nothing at all: a member
+//  that has said nothing yet.
+static int
+read_topics (weft_census_t *self, const void *data, size_t size, bool assigned)
 {
-    if (!size)
-        return 0;
     bytes_t bytes = { data, (const uint8_t *)data + size };
     char name[NAME_MOST + 1];
     topic_t *topic;
     int64_t n = 0;
-    int rc = begin (&bytes, 6, &n);
+    //  A name has its size before it, and the number of partitions behind it.
+    int rc = size ? begin (&bytes, assigned ? 6 : 2, &n) : 0;
     for (int64_t i = 0; !rc && i < n; i++) {
         rc = take_name (&bytes, name);
         if (!rc)
             rc = find_or_add (self, name, &topic);
-        if (!rc)
+        if (!rc && assigned)
             rc = take_partitions (&bytes, topic);
+        else if (!rc)
+            topic->wanted = true;
     }
     return rc;
+}
+
+int
+weft_census_subscription (weft_census_t *self, const void *data, size_t size)
+{
+    return read_topics (self, data, size, false);
+}
+
+int
+weft_census_assignment (weft_census_t *self, const void *data, size_t size)
+{
+    return read_topics (self, data, size, true);
 }
 
 void

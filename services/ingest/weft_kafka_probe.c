@@ -9,7 +9,7 @@
 
 #include "weft_time.h"
 
-#define QUIET_MS 15000  //  reconnect.backoff.max.ms is 10 s
+#define QUIET_MS 15000  //  a token that is lacking is asked for each 10 s
 
 static bool
 has_answered (const weft_kafka_search_t *probe)

@@ -301,12 +301,6 @@ what_came_too_early_is_read_again (void **state)
 int
 main (void)
 {
-#ifdef __SANITIZE_THREAD__
-    //  librdkafka makes threads by C11's thrd_create, which the sanitizer of
-    //  this compiler does not see: the first that allocates crashes.
-    puts ("SKIP: librdkafka's threads cannot run under ThreadSanitizer");
-    return 77;
-#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (its_partition_alone_stands_still),
         cmocka_unit_test (a_lane_alone_stands_still),
@@ -314,5 +308,5 @@ main (void)
         cmocka_unit_test (put_aside_in_the_next_assignment),
         cmocka_unit_test (what_came_too_early_is_read_again),
     };
-    return cmocka_run_group_tests (tests, open_rig, close_rig);
+    return RUN_WITH_KAFKA (tests, open_rig, close_rig);
 }

@@ -43,13 +43,8 @@ a_broker_that_was_away_for_a_moment (void **state)
 int
 main (void)
 {
-#ifdef __SANITIZE_THREAD__
-    //  As in weft_kafka_test.c.
-    puts ("SKIP: librdkafka's threads cannot run under ThreadSanitizer");
-    return 77;
-#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_broker_that_was_away_for_a_moment),
     };
-    return cmocka_run_group_tests (tests, open_rig, close_rig);
+    return RUN_WITH_KAFKA (tests, open_rig, close_rig);
 }

@@ -422,19 +422,7 @@ a_wrong_option_is_named (void **state)
          *commit[] = { "enable.auto.offset.store=true" },
          *missing[] = { "sasl.password=/nowhere/at/all" },
          *bare[] = { "fetch.max.bytes" };
-    const weft_kafka_config_t good = { .brokers = "127.0.0.1:1",
-                                       .topics = { topics, 1 },
-                                       .group = "g",
-                                       .member = "",
-                                       .start = "earliest",
-                                       .security = "plaintext",
-                                       .sasl = "",
-                                       .user = "",
-                                       .password_file = "",
-                                       .token_file = "",
-                                       .ca_file = "",
-                                       .prefetch_mb = 1,
-                                       .discover_s = 1 };
+    const weft_kafka_config_t good = plain_config ("127.0.0.1:1", topics);
     weft_kafka_config_t config = good;
     config.topics.n = 0;
     refuse (config, "options.topics");
@@ -470,12 +458,6 @@ a_wrong_option_is_named (void **state)
 int
 main (void)
 {
-#ifdef __SANITIZE_THREAD__
-    //  librdkafka makes threads by C11's thrd_create, which the sanitizer of
-    //  this compiler does not see: the first that allocates crashes.
-    puts ("SKIP: librdkafka's threads cannot run under ThreadSanitizer");
-    return 77;
-#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_wrong_option_is_named),
         cmocka_unit_test (only_what_is_settled_is_committed),
@@ -488,5 +470,5 @@ main (void)
         cmocka_unit_test (slow_live_does_not_stop_the_backlog),
         cmocka_unit_test (a_topic_is_looked_at_from_outside),
     };
-    return cmocka_run_group_tests (tests, open_rig, close_rig);
+    return RUN_WITH_KAFKA (tests, open_rig, close_rig);
 }

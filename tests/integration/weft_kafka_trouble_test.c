@@ -1,17 +1,11 @@
 //  Brokers that do not answer: what is said of them.
 
-#include "../unit/testing.h"
+#include "kafka_mock.h"
 
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "weft_kafka.h"
-#include "weft_time.h"
-
-enum { PATIENCE_MS = 120000 };
 
 //  Longer than a label of a name may be: no name server is asked.
 #define NO_NAME                                                                \
@@ -23,20 +17,9 @@ open_at (const char *brokers, const char *security)
     char *topics[] = { "night" };
     char *properties[] = { "api.version.request.timeout.ms=1000" };
     char why[WEFT_INPUT_WHY];
-    const weft_kafka_config_t config = { .brokers = brokers,
-                                         .topics = { topics, 1 },
-                                         .group = "g",
-                                         .member = "",
-                                         .start = "earliest",
-                                         .security = security,
-                                         .sasl = "",
-                                         .user = "",
-                                         .password_file = "",
-                                         .token_file = "",
-                                         .ca_file = "",
-                                         .prefetch_mb = 1,
-                                         .properties = { properties, 1 },
-                                         .discover_s = 1 };
+    weft_kafka_config_t config = plain_config (brokers, topics);
+    config.security = security;
+    config.properties = (weft_texts_t){ properties, 1 };
     weft_kafka_t *kafka = weft_kafka_new (&config, why);
     if (!kafka)
         fail_msg ("%s", why);
@@ -151,16 +134,11 @@ a_broker_that_hangs_up_is_named (void **state)
 int
 main (void)
 {
-#ifdef __SANITIZE_THREAD__
-    //  As in weft_kafka_test.c.
-    puts ("SKIP: librdkafka's threads cannot run under ThreadSanitizer");
-    return 77;
-#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_broker_that_refuses_is_named),
         cmocka_unit_test (a_name_that_is_not_known_is_named),
         cmocka_unit_test (a_silent_broker_is_named),
         cmocka_unit_test (a_broker_that_hangs_up_is_named),
     };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return RUN_WITH_KAFKA (tests, NULL, NULL);
 }

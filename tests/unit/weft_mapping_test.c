@@ -133,22 +133,30 @@ decode (weft_decoder_t *decoder, weft_buf_t *packet, weft_decoded_t *item)
     assert_true (weft_decoder_next (decoder, item));
 }
 
+//  One with a source before it.
 static void
-a_mapping_makes_an_alert_of_it (void **state)
+put_alert (weft_buf_t *packet)
 {
-    (void)state;
-    char why[WEFT_AVRO_WHY];
-    weft_buf_t datum, packet;
-    weft_decoded_t item;
+    weft_buf_t datum;
     weft_buf_init (&datum, 1 << 20);
-    weft_buf_init (&packet, 1 << 20);
     put_source (&datum, 1002, 2460000.5, 3.0f);
     put_long (&datum, 1);
     put_long (&datum, 1);
     put_source (&datum, 1001, 2459999.5, -2.0f);
     put_long (&datum, 0);
-    weft_buf_clear (&packet);
-    put_container (&packet, ALERT, NULL, 1, datum.data, datum.size);
+    put_container (packet, ALERT, NULL, 1, datum.data, datum.size);
+    weft_buf_fini (&datum);
+}
+
+static void
+a_mapping_makes_an_alert_of_it (void **state)
+{
+    (void)state;
+    char why[WEFT_AVRO_WHY];
+    weft_buf_t packet;
+    weft_decoded_t item;
+    weft_buf_init (&packet, 1 << 20);
+    put_alert (&packet);
     weft_decoder_t *decoder = weft_decoder_new (NULL, why);
     assert_non_null (decoder);
 
@@ -192,7 +200,6 @@ a_mapping_makes_an_alert_of_it (void **state)
 
     weft_decoder_destroy (&decoder);
     weft_mappings_destroy (&mappings);
-    weft_buf_fini (&datum);
     weft_buf_fini (&packet);
 }
 
@@ -263,15 +270,9 @@ what_it_leaves_out_of_arrays_is_said (void **state)
 {
     (void)state;
     char said[4096], poor[sizeof (good)];
-    weft_buf_t datum, packet;
-    weft_buf_init (&datum, 1 << 20);
+    weft_buf_t packet;
     weft_buf_init (&packet, 1 << 20);
-    put_source (&datum, 1002, 2460000.5, 3.0f);
-    put_long (&datum, 1);
-    put_long (&datum, 1);
-    put_source (&datum, 1001, 2459999.5, -2.0f);
-    put_long (&datum, 0);
-    put_container (&packet, ALERT, NULL, 1, datum.data, datum.size);
+    put_alert (&packet);
     decode_aloud (good, &packet, said, sizeof (said));
     assert_null (strstr (said, "MAPPING-LACKS"));
     memcpy (poor, good, sizeof (good));
@@ -280,7 +281,6 @@ what_it_leaves_out_of_arrays_is_said (void **state)
     assert_non_null (strstr (said, "MAPPING-LACKS"));
     assert_non_null (strstr (said, "prvDiaSources.midpointMjdTai"));
     assert_non_null (strstr (said, "prvDiaSources.psfFlux,"));
-    weft_buf_fini (&datum);
     weft_buf_fini (&packet);
 }
 
