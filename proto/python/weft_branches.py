@@ -30,8 +30,12 @@ class Broken(Exception):
 
 def log(event, text="", level="info"):
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(json.dumps({"id": event, "level": level, "time": stamp, "service":
-                      log.service, "text": text}), file=sys.stderr, flush=True)
+    line = json.dumps({"id": event, "level": level, "time": stamp, "service":
+                       log.service, "text": text})
+    # In one piece: print() writes the end of the line on its own, and another
+    # thread's line would come between.
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 log.service = "stage"

@@ -4,6 +4,7 @@ The broker's jars come from Maven once and stay in the build folder. Where they
 (or Java) cannot be had, `Missing` says why, and a test that needs them skips.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -36,7 +37,8 @@ class Missing(Exception):
 
 
 def jars():
-    """The folder with Kafka's jars, filled at the first call."""
+    """The folder with Kafka's jars, filled at the first call; who comes beside
+    the first waits for it, as two Mavens at once break each other's files."""
     #  One copy for all presets: a build folder inside another shares its.
     top = next((p for p in (BUILD, *BUILD.parents) if (p / "kafka" / "libs").is_dir()), BUILD)
     home = top / "kafka"
@@ -48,6 +50,14 @@ def jars():
     if not shutil.which("mvn"):
         raise Missing("Kafka is not downloaded yet and Maven is not installed (Debian: maven)")
     home.mkdir(parents=True, exist_ok=True)
+    with open(home / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "complete").exists():
+            download(home, libs)
+    return libs
+
+
+def download(home, libs):
     (home / "pom.xml").write_text(POM)
     got = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
                          cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -55,7 +65,6 @@ def jars():
     if got.returncode or not list(libs.glob("kafka_2.13-*.jar")):
         raise Missing("Maven cannot download Kafka: " + (got.stdout.strip().splitlines() or ["?"])[0][:200])
     (home / "complete").touch()
-    return libs
 
 
 def tool(*words, data=None, check=True):

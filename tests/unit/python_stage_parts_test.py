@@ -5,11 +5,14 @@ without it.
 """
 
 import copy
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(
@@ -276,6 +279,29 @@ def a_hanging_child_ends_with_its_parent():
             time.sleep(0.05)
 
 
+def say_much(thread):
+    for number in range(500):
+        wb.log("TEST", f"thread {thread}, line {number}: " + "x" * 80)
+
+
+def lines_of_two_threads_stay_whole():
+    switch, stderr = sys.getswitchinterval(), sys.stderr
+    with tempfile.NamedTemporaryFile("r") as said:
+        sys.setswitchinterval(1e-6)
+        try:
+            # As in a container with PYTHONUNBUFFERED: each piece goes out at once.
+            with io.TextIOWrapper(open(said.name, "wb", buffering=0),
+                                  write_through=True) as sys.stderr:
+                threads = [threading.Thread(target=say_much, args=(n,)) for n in range(4)]
+                [t.start() for t in threads]
+                [t.join() for t in threads]
+        finally:
+            sys.stderr = stderr
+            sys.setswitchinterval(switch)
+        for line in said.read().split("\n")[:-1]:
+            json.loads(line)
+
+
 def main():
     failures = 0
     for test in (a_frozen_child_has_not_hung,
@@ -287,6 +313,7 @@ def main():
                  peers_that_are_ignored_and_that_are_let_in_are_bounded,
                  readyz_reads_links_while_they_change,
                  an_upstream_that_was_busy_is_waited_for,
+                 lines_of_two_threads_stay_whole,
                  a_hanging_child_ends_with_its_parent):
         try:
             test()
