@@ -60,6 +60,7 @@ conform_turn (conform_t *self)
     (void)weft_poll (items, gather (self, items), TURN_MS);
     self->now = weft_time_ms ();
     self->away = self->now - self->last_turn > AWAY_MS;
+    self->absent = self->away ? self->now - self->last_turn : 0;
     self->last_turn = self->now;
     for (size_t i = 0; i < self->n_sinks; i++)
         conform_sink_turn (self->sinks[i]);

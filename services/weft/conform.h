@@ -44,7 +44,8 @@ typedef struct {
     const conform_options_t *options;
     weft_mesh_t *mesh;
     int64_t now, last_turn;
-    bool away;  //  this turn came late: nobody is judged
+    bool away;       //  this turn came late: nobody is judged,
+    int64_t absent;  //  and so many ms count for nobody's silence
     bool seen[CONFORM_RULES];
     unsigned broken;
     struct conform_seat *seats[CONFORM_SEATS];

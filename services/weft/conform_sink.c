@@ -453,8 +453,11 @@ static void
 judge (conform_sink_t *self)
 {
     int64_t now = self->top->now;
+    int64_t absent = self->top->absent;
+    self->heard_ms = WEFT_MIN (now, self->heard_ms + absent);
+    self->changed_ms = WEFT_MIN (now, self->changed_ms + absent);
     if (self->top->away)
-        self->heard_ms = self->changed_ms = now;
+        return;
     if (now - self->heard_ms > SILENT_MS) {
         conform_broken (self->top, CONFORM_up_beat, "nothing for %lld ms",
                         (long long)(now - self->heard_ms));
