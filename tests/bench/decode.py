@@ -15,24 +15,14 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import venvs  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("WEFT_BUILD") or ROOT / "build")
 PEERS = ROOT / "tests" / "bench" / "peers"
 WEFT = BUILD / "bin" / "weft"
 ROUNDS = 5
 MANY_SOURCES = 1172  # earlier sources of the largest LSST packet
-
-
-def fastavro_python():
-    """A Python with fastavro: a virtual environment under the build folder."""
-    venv = BUILD / "venv"
-    python = venv / "bin" / "python"
-    probe = [str(python), "-c", "import fastavro"]
-    if python.exists() and subprocess.run(probe, stderr=subprocess.DEVNULL).returncode == 0:
-        return python
-    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], stdout=subprocess.DEVNULL)
-    if made.returncode or subprocess.run([str(python), "-m", "pip", "-q", "install", "fastavro"]).returncode:
-        return None
-    return python
 
 
 def rust_peer():
@@ -120,7 +110,7 @@ def packs(*names):
 
 def bench_decode(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    python, rust = fastavro_python(), rust_peer()
+    python, rust = venvs.fastavro(), rust_peer()
     found = packs("ztf_native", "lsst_confluent_derived", "schemas")
     if not found:
         subprocess.run([str(WEFT), "sim", "--seed", "5", "--alerts", "300", "--stamps", "full",

@@ -16,14 +16,14 @@ import os
 import struct
 import subprocess
 import sys
-import venv
 
 TOP = os.getcwd()
 BUILD = os.environ.get("WEFT_BUILD", os.path.join(TOP, "build/debug"))
 WEFT = os.path.join(os.environ.get("WEFT_BIN", os.path.join(BUILD, "bin")), "weft")
 PACKS = os.path.join(TOP, "../shared/data")
 MERGED_MOST = 30  # objects of a pack that are merged in all orders
-VENV = os.path.join(TOP, "build/venv")
+sys.path.insert(0, os.path.join(TOP, "tests"))
+import venvs  # noqa: E402
 
 
 def skip(why):
@@ -39,18 +39,10 @@ def fastavro():
         return module
     except ImportError:
         pass
-    python = os.path.join(VENV, "bin/python")
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+    python = venvs.fastavro()
+    if not python:
         skip("fastavro cannot be installed from the package index")
-    try:
-        if not os.path.exists(python):
-            venv.create(VENV, with_pip=True)
-        subprocess.run([python, "-m", "pip", "-q", "--retries", "1", "install",
-                        "fastavro", "cramjam"], check=True, timeout=120,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        skip("fastavro cannot be installed from the package index")
-    os.execv(python, [python] + sys.argv)
+    os.execv(python, [str(python)] + sys.argv)
 
 
 # --- units -------------------------------------------------------------------

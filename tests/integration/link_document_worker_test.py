@@ -10,12 +10,12 @@ import re
 import subprocess
 import sys
 import time
-import venv
 
 import mesh
 from mesh import Mesh, check, free_port, outcomes
 
-VENV = os.path.join(os.getcwd(), "build/venv-zmq")
+sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
+import venvs  # noqa: E402
 
 
 def skip(why):
@@ -25,24 +25,15 @@ def skip(why):
 
 def python_with_zmq():
     """An interpreter that has pyzmq: Debian's, else one of our own."""
-    python = os.path.join(VENV, "bin/python")
     for ready in (sys.executable, "/usr/bin/python3"):
         if os.path.exists(ready) and subprocess.run(
                 [ready, "-c", "import zmq"],
                 stderr=subprocess.DEVNULL).returncode == 0:
             return ready
-    try:
-        if not os.path.exists(python):
-            venv.create(VENV, with_pip=True)
-        if subprocess.run([python, "-c", "import zmq"],
-                          stderr=subprocess.DEVNULL).returncode:
-            subprocess.run([python, "-m", "pip", "-q", "--retries", "1",
-                            "install", "pyzmq"], check=True, timeout=120,
-                           stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-    except (subprocess.SubprocessError, OSError, SystemExit):
+    python = venvs.python_with("venv-zmq", zmq="pyzmq")
+    if not python:
         skip("pyzmq cannot be installed from the package index")
-    return python
+    return str(python)
 
 
 def write_worker(path):
