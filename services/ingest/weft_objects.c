@@ -2,6 +2,7 @@
 
 #include "weft_objects.h"
 
+#include "weft_hash.h"
 #include "weft_log.h"
 
 #define TRIES 32             //  races that one object may lose in a row
@@ -9,6 +10,8 @@
 
 //  A long blob has room behind it for what comes next: an eighth of it, or twice
 //  what came last, but not more than half. A short one is as soon written anew.
+//  The eighth is a sixteenth to three, by object: those that began together are
+//  not all written anew together.
 #define ROOM_FROM 4096  //  bytes
 #define ROOM_PART 8
 #define ROOM_PIECES 2
@@ -243,6 +246,14 @@ add_zeros (weft_buf_t *blob, size_t n)
         memset (zeros, 0, n);
 }
 
+static size_t
+spread_room (const weft_history_t *history, size_t size)
+{
+    uint64_t id = weft_hash (history->object_id.p, history->object_id.n);
+    size_t room = size / ROOM_PART;
+    return room / 2 + (size_t)(weft_hash_u64 (id ^ size) % (room + 1));
+}
+
 //  `last`: bytes of what has come last. WEFT_ENOMEM, WEFT_ETOOBIG.
 static int
 pack_whole (object_t *object, size_t last)
@@ -252,7 +263,8 @@ pack_whole (object_t *object, size_t last)
     weft_curve_pack (&object->curve, blob);
     size_t size = blob->size;
     object->history.at = 0;
-    size_t room = WEFT_MAX (size / ROOM_PART, ROOM_PIECES * last);
+    size_t room =
+        WEFT_MAX (spread_room (&object->history, size), ROOM_PIECES * last);
     object->sent = size;
     int rc = blob->error;
     if (size >= ROOM_FROM)

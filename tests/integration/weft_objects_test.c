@@ -422,6 +422,52 @@ long_ones_are_put_in_turns (void **state)
     close_writers ();
 }
 
+//  The objects of one season, all read; those that have pieces.
+static size_t
+read_season (void)
+{
+    enum { N = WEFT_OBJECTS_MOST };
+    static char season[N][16];
+    size_t n = 0;
+    weft_objects_clear (writers[0]);
+    weft_batch_clear (batches[0]);
+    for (size_t i = 0; i < N; i++) {
+        snprintf (season[i], sizeof (season[i]), "season%zu", i);
+        (void)weft_objects_find (writers[0], weft_str ("ztf"),
+                                 weft_str (season[i]));
+    }
+    assert_int_equal (weft_objects_ask (writers[0], batches[0]), 0);
+    assert_int_equal (weft_batch_run (batches[0]), 0);
+    assert_int_equal (weft_objects_answer (writers[0], batches[0]), 0);
+    for (size_t i = 0; i < N; i++)
+        n += weft_objects_curve (writers[0], i)->n_added > 0;
+    return n;
+}
+
+//  Objects that grow in step: at no time are most of them written anew at once.
+static void
+what_begins_together_is_not_written_anew_together (void **state)
+{
+    (void)state;
+    enum { STEPS = 40 };
+    open_writers ();
+    size_t pieces = read_season ();
+    for (int n = 0; n < LONG + STEPS; n++) {
+        const weft_point_t row = point (n < LONG ? 2 * n : 1000 + n, 1);
+        for (size_t i = 0; i < WEFT_OBJECTS_MOST; i++) {
+            weft_point_t copy[2] = { row, row };
+            assert_int_equal (weft_objects_merge (writers[0], i, copy, 1), 0);
+        }
+        if (n < LONG - 1)
+            continue;
+        assert_int_equal (weft_objects_store (writers[0], batches[0]), 0);
+        size_t before = n > LONG ? pieces : 0;
+        pieces = read_season ();
+        assert_true (before < pieces + WEFT_OBJECTS_MOST / 2);
+    }
+    close_writers ();
+}
+
 int
 main (void)
 {
@@ -435,6 +481,7 @@ main (void)
         BOTH_TEST (what_is_before_a_broken_piece_is_kept),
         BOTH_TEST (a_newer_layout_is_never_written_over),
         BOTH_TEST (long_ones_are_put_in_turns),
+        BOTH_TEST (what_begins_together_is_not_written_anew_together),
     };
     weft_log_init ("test", WEFT_ERROR + 1);
     return both_run (tests);
