@@ -10,8 +10,8 @@
 
 //  A long blob has room behind it for what comes next: an eighth of it, or twice
 //  what came last, but not more than half. A short one is as soon written anew.
-//  The eighth is a sixteenth to three, by object: those that began together are
-//  not all written anew together.
+//  By object it is half of that to three halves: those that began together are not
+//  all written anew together.
 #define ROOM_FROM 4096  //  bytes
 #define ROOM_PART 8
 #define ROOM_PIECES 2
@@ -246,11 +246,11 @@ add_zeros (weft_buf_t *blob, size_t n)
         memset (zeros, 0, n);
 }
 
+//  Half of `room` to three halves, by object and `size`.
 static size_t
-spread_room (const weft_history_t *history, size_t size)
+spread (const weft_history_t *history, size_t room, size_t size)
 {
     uint64_t id = weft_hash (history->object_id.p, history->object_id.n);
-    size_t room = size / ROOM_PART;
     return room / 2 + (size_t)(weft_hash_u64 (id ^ size) % (room + 1));
 }
 
@@ -263,8 +263,8 @@ pack_whole (object_t *object, size_t last)
     weft_curve_pack (&object->curve, blob);
     size_t size = blob->size;
     object->history.at = 0;
-    size_t room =
-        WEFT_MAX (spread_room (&object->history, size), ROOM_PIECES * last);
+    size_t room = WEFT_MAX (size / ROOM_PART, ROOM_PIECES * last);
+    room = spread (&object->history, room, size);
     object->sent = size;
     int rc = blob->error;
     if (size >= ROOM_FROM)

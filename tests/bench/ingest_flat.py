@@ -2,11 +2,9 @@
 
 Copies of simulated packets without stamps (11 kB, so that a million fit onto a
 disk), all of one night, which is the worst for `seen`: its buckets grow with it.
-Their objects have histories of 32 to 128 points, 80 in the mean, and come again
-in any order: what is written behind a history is written anew with it after some
-fifty alerts, and objects in step would all do so at once. `history_rows` keeps
-what grows by each alert at 128. Rates of windows tell
-what else the machine does; CPU per alert tells what ingest and Redis do.
+Their objects have histories of 128 points, where `history_rows` keeps them, and
+come again in any order. Rates of windows tell what else the machine does; CPU
+per alert tells what ingest and Redis do.
 """
 
 import pathlib
@@ -41,17 +39,12 @@ def copies(sources, alerts):
         yield n % 4, sources[number % len(sources)].copy(n, number)
 
 
-def points_of(number):
-    """As many in one part of the objects as in another."""
-    return 32 + number * 7919 % (KEPT - 31)
-
-
 def fill_redis(m, sources):
     lines = []
     for n in range(OBJECTS):
         source = sources[n % len(sources)]
         #  The survey's nights are counted from MJD 57754.
-        lines.append(f"{source.object(n)} {points_of(n)} {57754 + source.row['night'] - 60}\n")
+        lines.append(f"{source.object(n)} {KEPT} {57754 + source.row['night'] - 60}\n")
     subprocess.run([ingest.BUILD / "tests" / "history_main", m.redis.address, "ztf"], text=True,
                    input="".join(lines), stdout=subprocess.DEVNULL, check=True)
 
