@@ -302,7 +302,11 @@ def side_by_side(work, count=2):
                     return
                 piece = work.pop(0)
                 busy += 1
-            more = piece() or []
+            try:
+                more = piece() or []
+            except Exception as error:  # pylint: disable=broad-except
+                more = []
+                COUNT.note("ci", "failed", f"{type(error).__name__}: {error}")
             with change:
                 work.extend(more)
                 busy -= 1

@@ -86,9 +86,9 @@ def answer(f):
 
 
 def wait_for(condition, what, seconds=240):
-    end = time.time() + seconds
+    end = time.monotonic() + seconds
     while not condition():
-        if time.time() > end:
+        if time.monotonic() > end:
             raise RuntimeError(f"{what} within {seconds} s")
         time.sleep(0.05)
 
@@ -199,7 +199,8 @@ class Cluster:
         self.kills += 1
 
     def disturb(self, ending, slots=300):
-        """Moves slots there and back and kills a master, in turn, until `ending` is set."""
+        """Moves slots there and back and kills a master, in turn, until `ending` is
+        set and one was killed."""
         turn = 0
         try:
             while not ending.is_set():
@@ -207,7 +208,7 @@ class Cluster:
                 first, second, third = (masters[(turn + i) % MASTERS] for i in range(MASTERS))
                 self.reshard(first, second, slots)
                 self.reshard(second, first, slots)
-                if ending.is_set():
+                if ending.is_set() and self.kills:
                     break
                 self.fail_over(third)
                 turn += 1

@@ -123,8 +123,9 @@ class Resolver(threading.Thread):
                 try:
                     rows = socket.getaddrinfo(host.strip("[]"), port,
                                               type=socket.SOCK_STREAM)
-                except OSError as error:
-                    self.leave_out(name, f"{place}: {error.strerror}")
+                except (OSError, UnicodeError) as error:  # or no name of a host
+                    why = getattr(error, "strerror", None) or error
+                    self.leave_out(name, f"{place}: {why}")
                     continue
                 self.left_out = {n: why for n, why in self.left_out.items()
                                  if n != name}

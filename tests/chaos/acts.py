@@ -40,7 +40,7 @@ class Act:
         self.dead_expected = 0
         self.gap = 0.0
         self.failure = None
-        self.next = time.time()
+        self.next = time.monotonic()
         self.begun = None
 
     def choose(self, ids):
@@ -50,18 +50,18 @@ class Act:
         return options
 
     def begin(self):
-        self.begun = self.begun or time.time()
+        self.begun = self.begun or time.monotonic()
 
     def due(self, interval=None):
         self.begin()
-        now = time.time()
+        now = time.monotonic()
         if now < self.next:
             return False
         self.next = now + (interval or self.interval)
         return True
 
     def elapsed(self):
-        return time.time() - (self.begun or time.time())
+        return time.monotonic() - (self.begun or time.monotonic())
 
     def step(self, mesh, watch):
         self.begin()
@@ -102,16 +102,16 @@ class Rotate(Act):
 
     def __init__(self, rng, options):
         super().__init__(rng, options)
-        self.turn = time.time()
+        self.turn = time.monotonic()
         self.retire = False
 
     def step(self, mesh, watch):
         self.kill_any(mesh)
-        if time.time() >= self.turn:
+        if time.monotonic() >= self.turn:
             self.change_keys(mesh)
 
     def change_keys(self, mesh):
-        self.turn = time.time() + 3
+        self.turn = time.monotonic() + 3
         mesh.weft("keys", "--retire" if self.retire else "--rotate", mesh.keys)
         mesh.hang_up()
         self.retire = not self.retire
@@ -127,15 +127,15 @@ class Stop(Act):
 
     def step(self, mesh, watch):
         self.begin()
-        if self.stopped and time.time() > self.wake_at:
+        if self.stopped and time.monotonic() > self.wake_at:
             self.stopped.signal(signal.SIGCONT)
             self.stopped = None
-            self.next = time.time() + 3
-        elif not self.stopped and time.time() > self.next:
+            self.next = time.monotonic() + 3
+        elif not self.stopped and time.monotonic() > self.next:
             services = ["crossmatch", "feature", "classifier", "active-learner"]
             self.stopped = self.rng.choice(mesh.of(self.rng.choice(services)))
             self.stopped.signal(signal.SIGSTOP)
-            self.wake_at = time.time() + 10
+            self.wake_at = time.monotonic() + 10
             self.kills += 1
 
     def finish(self, mesh):
@@ -344,8 +344,8 @@ class Replay(FiftyRejects):
             self.heal(mesh)
         if not self.poisoned or any(i.alive() for i in mesh.of("ingest")):
             return
-        end = time.time() + 30
-        while self.left(mesh) != (b"0", b"0") and time.time() < end:
+        end = time.monotonic() + 30
+        while self.left(mesh) != (b"0", b"0") and time.monotonic() < end:
             mesh.weft("dlq", "replay", "pass", "--all", check=False)
             super().finish(mesh)
             time.sleep(0.2)

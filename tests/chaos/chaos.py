@@ -55,13 +55,13 @@ class Watch:
         self.mesh = mesh
         self.sink = mesh.folder / "sinks" / "all.jsonl"
         self.size = 0
-        self.last = time.time()
+        self.last = time.monotonic()
         self.gap = 0.0
         self.most_memory = 0.0
 
     def look(self):
         size = self.sink.stat().st_size if self.sink.exists() else 0
-        now = time.time()
+        now = time.monotonic()
         if size != self.size:
             self.gap = max(self.gap, now - self.last)
             self.size, self.last = size, now
@@ -69,11 +69,11 @@ class Watch:
         self.most_memory = max(self.most_memory, memory)
 
     def stalled(self):
-        return time.time() - self.last
+        return time.monotonic() - self.last
 
     def forgive(self):
         """Progress was impossible on purpose until now."""
-        self.last = time.time()
+        self.last = time.monotonic()
 
 
 def input_ids(night):
@@ -181,14 +181,14 @@ def run_act(mesh, night, act, options):
     mesh.wait_ready(without=act.unready,
                     revive=(lambda: act.supervise(mesh)) if act.poisoned else None)
     watch = Watch(mesh)
-    end = time.time() + options.seconds
+    end = time.monotonic() + options.seconds
     while not all_read(mesh):
-        if time.time() < end:
+        if time.monotonic() < end:
             act.step(mesh, watch)
         else:
             act.finish(mesh)
         watch.look()
-        if watch.stalled() > STALL_LIMIT and time.time() > end:
+        if watch.stalled() > STALL_LIMIT and time.monotonic() > end:
             act.failure = f"no progress for {STALL_LIMIT} s"
             break
         time.sleep(0.05)
@@ -224,15 +224,15 @@ def wait_for_sink(watch, name, lacking):
     """The outbox is durable already; its sender may take its time to write, and
     only if it has nothing more to write is something missing. What the sink has,
     and what it lacks."""
-    last = time.time()
+    last = time.monotonic()
     while True:
         size, counts = watch.size, count_rows(watch.sink, name)
         missing = lacking(counts)
-        if not missing or time.time() - last > STALL_LIMIT:
+        if not missing or time.monotonic() - last > STALL_LIMIT:
             return counts, missing
         time.sleep(0.5)
         watch.look()
-        last = last if watch.size == size else time.time()
+        last = last if watch.size == size else time.monotonic()
 
 
 def main():

@@ -32,6 +32,7 @@ from night import options_for, publish_model, simulate  # noqa: E402
 TOPIC = GROUP = "night"
 PARTITIONS = 4
 WINDOW_S = 15     # offsets advance in each of these
+ANSWERS_S = 2     # who needs longer for a look does not answer
 BEHIND_S = 1.5    # of what a master acknowledges before it dies, its replica gets nothing
 PATIENCE_S = 240  # for the end, when nothing is broken any more
 
@@ -73,7 +74,7 @@ class KafkaEdge(acts.Act):
         self.broker_done = False
 
     def step(self, mesh, watch):
-        now = time.time()
+        now = time.monotonic()
         self.begin()
         self.scaled = self.scaled or now
         if now >= self.scaled + 3:
@@ -140,24 +141,40 @@ class KafkaEdge(acts.Act):
 
 class Offsets(threading.Thread):
     """Looks at the committed offsets from outside; how long they stood still
-    while Kafka answered and there was something left to commit."""
+    while Kafka answered and had something left to commit."""
 
-    def __init__(self, kafka, total):
+    def __init__(self, kafka):
         super().__init__(daemon=True)
-        self.kafka, self.total = kafka, total
-        self.now, self.still, self.last = 0, 0.0, time.time()
+        self.kafka = kafka
+        self.now, self.still, self.last = 0, 0.0, time.monotonic()
+        self.away = 0.0  # the longest time in which Kafka did not answer
         self.over = threading.Event()
+
+    def look(self):
+        """(committed, whether a partition holds more than that); ({}, False) where
+        Kafka does not answer."""
+        committed = self.kafka.committed(GROUP, TOPIC)
+        try:
+            ends = self.kafka.ends(TOPIC) if committed else {}
+        except RuntimeError:
+            return {}, False
+        return committed, any(end > max(first, committed.get(partition, 0))
+                              for partition, (first, end) in ends.items())
 
     def run(self):
         while not self.over.wait(1):
-            committed = self.kafka.committed(GROUP, TOPIC)
-            now, at = sum(max(0, o) for o in committed.values()), time.time()
+            begin = time.monotonic()
+            committed, behind = self.look()
+            now, at = sum(max(0, o) for o in committed.values()), time.monotonic()
+            if at - begin > ANSWERS_S:
+                self.away = max(self.away, at - begin)
+                self.last += at - begin
             if now > self.now:
                 self.still = max(self.still, at - self.last)
                 self.now, self.last = now, at
-            elif not committed:
+            elif not behind:
                 self.last = at
-            elif self.now < self.total:
+            else:
                 self.still = max(self.still, at - self.last)
 
 
@@ -253,9 +270,9 @@ class Feeder(threading.Thread):
         self.failure = None
 
     def messages(self):
-        begin = time.time()
+        begin = time.monotonic()
         for n in range(self.load.messages):
-            ahead = n / self.rate - (time.time() - begin)
+            ahead = n / self.rate - (time.monotonic() - begin)
             if ahead > 0:
                 time.sleep(ahead)
             yield n % PARTITIONS, self.load.message(n)
@@ -279,9 +296,9 @@ def configure(mesh, kafka, load):
 
 
 def run_faults(mesh, act, watch, feeder, options):
-    end = time.time() + options.seconds
-    while time.time() < end or feeder.is_alive():
-        if time.time() < end:
+    end = time.monotonic() + options.seconds
+    while time.monotonic() < end or feeder.is_alive():
+        if time.monotonic() < end:
             act.step(mesh, watch)
         else:
             act.finish(mesh)
@@ -291,8 +308,8 @@ def run_faults(mesh, act, watch, feeder, options):
 
 
 def wait_for_end(mesh, kafka, watch, load):
-    end = time.time() + PATIENCE_S
-    while time.time() < end:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
         ledger = mesh.ledger()
         watch.look()
         if ledger and ledger["total"]["received"] == load.positions and \
@@ -330,7 +347,7 @@ def run(options):
         print(f"chaos: kafka, seed {options.seed}, {load.messages} messages, {options.brokers} broker(s), "
               f"{'a Redis Cluster' if act.cluster else 'one Redis'}", flush=True)
         watch, feeder = chaos.Watch(mesh), Feeder(kafka, load, options.rate)
-        offsets = Offsets(kafka, load.messages)
+        offsets = Offsets(kafka)
         feeder.start()
         offsets.start()
         run_faults(mesh, act, watch, feeder, options)
@@ -358,7 +375,7 @@ def judge(mesh, watch, act, offsets, options, load):
     result = chaos.judge(mesh, watch, act, options, counts, missing)
     result.update(moves=act.moves, brokers=options.brokers, messages=load.messages,
                   masters_killed=mesh.cluster.kills if mesh.cluster else 0,
-                  offsets_still_s=round(offsets.still, 1))
+                  offsets_still_s=round(offsets.still, 1), kafka_away_s=round(offsets.away, 1))
     #  Lost is what the source has and the ledger has not, too.
     result["lost"] += max(0, load.positions - result["received"])
     if act.seconds >= options.window and offsets.still > options.window:

@@ -108,12 +108,12 @@ class Project:
 
 def wait_for(what, true, limit=LIMIT):
     """Seconds until `true` says so."""
-    start = time.time()
+    start = time.monotonic()
     while not true():
-        if time.time() - start > limit:
+        if time.monotonic() - start > limit:
             raise Failed(f"{what}: not within {limit} s")
         time.sleep(0.3)
-    return time.time() - start
+    return time.monotonic() - start
 
 
 def wait_flow(project, what):
@@ -127,11 +127,11 @@ def wait_flow(project, what):
 
 
 def act_healthy(project):
-    start = time.time()
+    start = time.monotonic()
     project.compose("up", "-d")
     for service in SERVICES:
         wait_for(f"{service} is healthy", lambda: project.healthy(service))
-    seconds = time.time() - start
+    seconds = time.monotonic() - start
     say(f"all healthy {seconds:.0f} s after the build")
     wait_flow(project, "start")
 
@@ -189,11 +189,11 @@ class Killer:
 def act_kills(project, rng):
     options = project.options
     killer = Killer(project, rng)
-    start = time.time()
+    start = time.monotonic()
     redis_at = [options.seconds / 3, 2 * options.seconds / 3]
-    while time.time() - start < options.seconds:
+    while time.monotonic() - start < options.seconds:
         time.sleep(options.interval)
-        if redis_at and time.time() - start > redis_at[0]:
+        if redis_at and time.monotonic() - start > redis_at[0]:
             # What Redis has acknowledged in its last seconds lives in the
             # memory of its clients: they are not killed together.
             redis_at.pop(0)
@@ -203,7 +203,7 @@ def act_kills(project, rng):
         else:
             killer.one(SERVICES)
     wait_flow(project, "after the kills")
-    say(f"{sum(killer.kills.values())} kills in {time.time() - start:.0f} s, {killer.own} of them "
+    say(f"{sum(killer.kills.values())} kills in {time.monotonic() - start:.0f} s, {killer.own} of them "
         "restarted by policy: " + ", ".join(f"{s} {n}" for s, n in sorted(killer.kills.items())))
 
 
@@ -215,14 +215,14 @@ def act_swap(project):
     overlay = project.options.clone / "compose" / "python-classifier.yaml"
     for overlays, image in (([overlay], f"{project.name}-python"), ([], project.name)):
         project.overlays = overlays
-        start = time.time()
+        start = time.monotonic()
         project.compose("up", "-d", "--no-deps", "classifier")
         wait_for("the other classifier is healthy", lambda: project.healthy("classifier"))
         if image_of(project, "classifier") != [image]:
             raise Failed(f"the classifier is {image_of(project, 'classifier')}, not {image}")
         wait_flow(project, f"classifier from {image}")
         say(f"classifier from {image.replace(project.name, 'weft')}: flows after "
-            f"{time.time() - start:.0f} s")
+            f"{time.monotonic() - start:.0f} s")
 
 
 def act_rest(project):
@@ -230,14 +230,14 @@ def act_rest(project):
     project.environment["WEFT_RATE"] = "0"
     project.compose("up", "-d", "--no-deps", "ingest")
     packets = sum(1 for _ in (project.path("night") / "season" / "alerts").rglob("*.avro"))
-    last, since = 0, time.time()
+    last, since = 0, time.monotonic()
     while True:
         total = project.ledger() or {}
         if total.get("received") == packets and total["in_flight"] == 0:
             return total
         if total.get("settled", 0) != last:
-            last, since = total["settled"], time.time()
-        if time.time() - since > LIMIT:
+            last, since = total["settled"], time.monotonic()
+        if time.monotonic() - since > LIMIT:
             raise Failed(f"no progress in {LIMIT} s: {packets} packets, {total}")
         time.sleep(1)
 
@@ -269,10 +269,10 @@ def act_judge(project, total):
 
 def act_stop(project):
     """SIGTERM reaches the programs, and they drain: exit code 0 everywhere."""
-    start = time.time()
+    start = time.monotonic()
     project.compose("stop")
     codes = {c["Name"].lstrip("/"): c["State"]["ExitCode"] for c in project.containers()}
-    say(f"stopped in {time.time() - start:.0f} s")
+    say(f"stopped in {time.monotonic() - start:.0f} s")
     bad = {name: code for name, code in codes.items() if code}
     if bad:
         raise Failed(f"exit codes: {bad}")
@@ -285,9 +285,9 @@ def tell(project):
 
 
 def run(project, rng):
-    start = time.time()
+    start = time.monotonic()
     project.compose("build")
-    say(f"images built in {time.time() - start:.0f} s")
+    say(f"images built in {time.monotonic() - start:.0f} s")
     act_healthy(project)
     act_scale(project)
     act_keys(project)
@@ -306,14 +306,14 @@ def main():
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little")
     say(f"containers: seed {seed}, {options.alerts} alerts")
     project = Project(options)
-    start = time.time()
+    start = time.monotonic()
     try:
         run(project, random.Random(seed))
     except Failed as why:
         tell(project)
         say(f"FAILED: {why}")
         return 1
-    say(f"containers: 0 lost, 0 twice, in {time.time() - start:.0f} s")
+    say(f"containers: 0 lost, 0 twice, in {time.monotonic() - start:.0f} s")
     return 0
 
 

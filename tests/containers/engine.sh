@@ -70,7 +70,7 @@ engine_base () (
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     debootstrap --variant=minbase --include=ca-certificates,git "$1" \
-        "$folder/base" >"$folder/log" 2>&1 || { tail -5 "$folder/log"; exit 1; }
+        "$folder/base" >"$folder/log" 2>&1 || { tail -5 "$folder/log"; skip "debootstrap cannot make $1: $(tail -1 "$folder/log")"; }
     tar -C "$folder/base" -c . | docker import - "weft-fresh:$1" >/dev/null
 ) 9>"$engine_state/base-$1"
 

@@ -25,7 +25,7 @@ def rules_of(name, outputs):
         stage.env["WEFT_BREAK"] = name
         stage.start()
         words = [",".join("127.0.0.1:%d" % p for p in ports), "--patience",
-                 "10"]
+                 "20" if name == "beat" else "10"]
         if outputs:
             words += ["--sink", "127.0.0.1:%d" % bind, "--outputs",
                       ",".join(outputs), "--contract", "features.v1"]

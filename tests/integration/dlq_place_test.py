@@ -70,9 +70,7 @@ def framed_night(m):
 
 
 def ledger(m):
-    run = subprocess.run([WEFT, "ledger", "--json", "--redis",
-                          m.redis.address], stdout=subprocess.PIPE)
-    return json.loads(run.stdout)["total"]
+    return mesh.ledger(m.redis.address)
 
 
 def replay(m, *words):

@@ -43,10 +43,7 @@ def ingest(m, port, inputs, name="ingest", **options):
 
 
 def ledger(m):
-    address = m.cluster.address if m.cluster else m.redis.address
-    run = subprocess.run([WEFT, "ledger", "--json", "--redis", address],
-                         stdout=subprocess.PIPE)
-    return json.loads(run.stdout)["total"]
+    return mesh.ledger(m.cluster.address if m.cluster else m.redis.address)
 
 
 def seen_ids(m):

@@ -388,6 +388,20 @@ def wait_for(condition, seconds, text):
     raise AssertionError("not within %s s: %s" % (seconds * PATIENCE, text))
 
 
+def ledger(address):
+    """The total of `weft ledger`, as soon as Redis answers in time for it."""
+    said = []
+
+    def answers():
+        run = subprocess.run([os.path.join(BUILD, "bin", "weft"), "ledger", "--json",
+                              "--redis", address], stdout=subprocess.PIPE)
+        if not run.returncode:
+            said.append(json.loads(run.stdout)["total"])
+        return said
+    wait_for(answers, 60, "weft ledger has no answer")
+    return said[0]
+
+
 def all_arrived(source_path, sink_paths, n, dead=()):
     """Every id has one outcome, and is in every sink once unless dead."""
     found = outcomes(source_path)

@@ -93,6 +93,8 @@ def branch_down_holds():
         check(not outcomes(m.path("source.outcomes")), "settled too early")
         os.unlink(m.path("sink.down"))
         wait_for(lambda: len(ids(m.path("sink.ids"))) == n, 30, "recovers")
+        #  An id is written before the outcome of its alert is on its way.
+        wait_for(lambda: len(outcomes(m.path("source.outcomes"))) == n, 30, "all are settled")
         sink.kill()
         check(m.processes["source"].wait(30) == 0, "source failed")
         all_arrived(m.path("source.outcomes"), [m.path("sink.ids")], n)

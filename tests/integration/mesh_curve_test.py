@@ -22,10 +22,12 @@ def locked(m, rate=0, alerts=50000000, size=2000, end=False):
     """source -> 2 pass -> sink, all with keys; returns the head's port."""
     m.lock("source", "pass", "sink")
     head, ports = free_port(), [free_port(), free_port()]
-    m.source(head, ["pass"], alerts=alerts, rate=rate, size=size, end=end)
+    #  A busy machine may keep a worker from three short beats.
+    link = {"beat_ms": 1000}
+    m.source(head, ["pass"], alerts=alerts, rate=rate, size=size, end=end, link=link)
     for i, port in enumerate(ports):
-        m.stage("pass%d" % i, [head], port, ["sink"])
-    m.sink(ports)
+        m.stage("pass%d" % i, [head], port, ["sink"], link=link)
+    m.sink(ports, link=link)
     return head
 
 

@@ -55,8 +55,8 @@ class Killer:
 
     def kill_trainer(self):
         """Waits a while for one: they are quick."""
-        end = time.time() + 4
-        while time.time() < end:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
             for pid in trainers(self.mesh)[:1]:
                 time.sleep(self.rng.random() * 0.2)
                 try:
@@ -89,8 +89,8 @@ def supervise(mesh):
 
 
 def wait_for(mesh, what, meaning):
-    end = time.time() + SECONDS
-    while time.time() < end:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
         supervise(mesh)
         if what():
             return
@@ -119,8 +119,8 @@ def main():
         mesh.start()
         oracle.start()
         wait_for(mesh, lambda: len(oracle.answered) >= 10, "the first labels are in")
-        end = time.time() + 20
-        while time.time() < end:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
             killer.kill()
             supervise(mesh)
             time.sleep(0.7)

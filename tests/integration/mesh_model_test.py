@@ -70,7 +70,7 @@ def a_candidate_goes_live_while_alerts_flow():
         weft(m, "model", "rollback", "demo")
         check(state_of(m, first) == "live", models(m))
         p = [free_port() for _ in range(3)]
-        m.source(p[0], ["feature"], golden=True, rate=500)
+        m.source(p[0], ["feature"], golden=True, rate=500, alerts=50000000, end=False)
         service(m, "feature", p[0], p[1], ["classifier"])
         del m.processes["feature"].config["options"]
         m.processes["feature"].write()

@@ -22,8 +22,8 @@ SECONDS = 600  # a sanitizer on a busy machine
 
 
 def wait_for(what, meaning):
-    end = time.time() + SECONDS
-    while time.time() < end:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
         found = what()
         if found:
             return found

@@ -17,8 +17,9 @@ def pair(m, n, stall=3000, redis=True, **options):
     """source -> 2 pass -> sink; both workers do the same on given ids. The stall
     is long enough for an innocent suspect on a busy machine."""
     p = [free_port() for _ in range(3)]
-    link = {"stall_ms": stall, "window": 64}
-    m.source(p[0], ["pass"], alerts=n, size=2000)
+    #  A busy machine may keep a worker from three short beats.
+    link = {"stall_ms": stall, "window": 64, "beat_ms": 1000}
+    m.source(p[0], ["pass"], alerts=n, size=2000, link={"beat_ms": 1000})
     for i in range(2):
         m.stage("pass%d" % i, [p[0]], p[1 + i], ["sink"], link=link, **options)
     m.sink(p[1:3])

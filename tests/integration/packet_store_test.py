@@ -48,9 +48,7 @@ def references(m):
 
 
 def settled(m):
-    run = subprocess.run([WEFT, "ledger", "--json", "--redis",
-                          m.redis.address], stdout=subprocess.PIPE)
-    return json.loads(run.stdout)["total"]
+    return mesh.ledger(m.redis.address)
 
 
 def all_found(m, folder=None, address=None):

@@ -111,9 +111,9 @@ def poison_is_convicted_alone():
     """One crashes, one hangs, one is rejected: they alone are dead."""
     with Mesh("crash, hang and reject", redis=True) as m:
         n = 1500
-        chain(m, n, stall=1500, crash=[200], hang=[600], reject=[1000])
+        chain(m, n, stall=3000, crash=[200], hang=[600], reject=[1000])
         m.start()
-        end = time.monotonic() + 90
+        end = time.monotonic() + 90 * mesh.PATIENCE
         source = m.processes["source"]
         while source.running() and time.monotonic() < end:
             for name in ("alpha0", "alpha1"):

@@ -104,6 +104,7 @@ def stops_and_goes_on():
         said = ingest.events("INGEST-SCHEMA-PAUSED")
         check(said and "lacks magpsf" in said[0]["text"], "said %s" % said)
         wait_for(lambda: total(m).get("settled") == OLD, 60, "the old schema is settled")
+        wait_for(lambda: total(m).get("in_flight") == 0, 60, "all that was read has an outcome")
         dead = total(m).get("dead")
         check(0 < dead < NEW / 2, "%s are dead letters" % dead)
         grown = memory(m) - before

@@ -236,8 +236,8 @@ class Kafka:
 
     def wait(self, seconds=240):
         """Until as many brokers answer as run."""
-        end = time.time() + seconds
-        while time.time() < end:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             alive = [b for b in self.brokers if b.process and b.process.poll() is None]
             if not alive:
                 break
@@ -250,11 +250,11 @@ class Kafka:
         for broker in self.brokers:
             if broker.process and broker.process.poll() is None:
                 broker.process.terminate()
-        end = time.time() + 30
+        end = time.monotonic() + 30
         for broker in self.brokers:
             if broker.process:
                 try:
-                    broker.process.wait(max(0.1, end - time.time()))
+                    broker.process.wait(max(0.1, end - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     broker.kill()
 

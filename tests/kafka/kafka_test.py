@@ -37,9 +37,7 @@ def ingest(m, port, name="ingest", link=None, **options):
 
 
 def ledger(m):
-    run = subprocess.run([WEFT, "ledger", "--json", "--redis", m.redis.address],
-                         stdout=subprocess.PIPE)
-    return json.loads(run.stdout)["total"]
+    return mesh.ledger(m.redis.address)
 
 
 def simulated(m, count, seed="5"):
@@ -206,10 +204,10 @@ def live_before_backlog():
         CLUSTER.create(topic)
         CLUSTER.feed(topic, got.copies(0, backlog))
         source = ingest(m, port, topics=[topic], group=topic, schemas=str(got.schemas),
-                        backlog_from=500, rate=150)
+                        backlog_from=500, rate=40)
         m.sink([port], base=packets.BASE, also=packets.SMALL, most=backlog + live)
         m.start()
-        wait_for(lambda: ledger(m)["settled"] > 200, 60, "the backlog is begun")
+        wait_for(lambda: ledger(m)["settled"] > 100, 60, "the backlog is begun")
         told, late = m.path("sink.ids"), []
         for n in range(backlog, backlog + live):
             CLUSTER.feed(topic, got.copies(n, 1))

@@ -32,6 +32,9 @@ open_client (rd_kafka_type_t type, const char *brokers, const char *group)
     rd_kafka_conf_t *conf = rd_kafka_conf_new ();
     rd_kafka_conf_set (conf, "bootstrap.servers", brokers, why, sizeof (why));
     rd_kafka_conf_set (conf, "log_level", "2", why, sizeof (why));
+    //  A broker that is back is asked at once.
+    rd_kafka_conf_set (conf, "reconnect.backoff.max.ms", "500", why,
+                       sizeof (why));
     if (type == RD_KAFKA_PRODUCER) {
         rd_kafka_conf_set (conf, "enable.idempotence", "true", why,
                            sizeof (why));

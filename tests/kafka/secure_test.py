@@ -126,7 +126,7 @@ def tokens():
                   backlog_from=20)
         rig.says("KAFKA-TOKEN", "no token for OAUTHBEARER, see options.token_file (or sasl.oauthbearer.* in options.kafka); "
                  "it is tried again", "the token has expired at", "is it renewed, and this host's clock right?")
-        renewer.put(30)
+        renewer.put(60)
         rig.says("KAFKA-CREDENTIALS", "password_file or token_file; it is tried again")
         renewer.start()
         rig.settles()

@@ -75,8 +75,8 @@ class Redis:
         self.wait()
 
     def wait(self, seconds=200):
-        end = time.time() + seconds
-        while time.time() < end:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise SystemExit(f"redis-server ended; see {self.folder}/redis.log")
             if self.command("PING") == b"PONG":
@@ -327,9 +327,9 @@ class Mesh:
     def wait_ready(self, seconds=300, standby=("tom-notifier",), without=(), revive=None):
         """Waits until every service (but those in `without`) is ready. One that
         ends meanwhile is an error, unless `revive` starts it again."""
-        end = time.time() + seconds
+        end = time.monotonic() + seconds
         waiting = {i.service for i in self.instances.values()} - set(without)
-        while waiting and time.time() < end:
+        while waiting and time.monotonic() < end:
             for service in sorted(waiting):
                 states = [i.ready() for i in self.of(service)]
                 if any(states) if service in standby else all(states):
@@ -353,10 +353,10 @@ class Mesh:
             instance.look()
             instance.signal(signal.SIGCONT)
             instance.signal(signal.SIGTERM)
-        end = time.time() + seconds
+        end = time.monotonic() + seconds
         for name, instance in self.instances.items():
             if instance.process:
-                codes[name] = instance.wait(max(0.1, end - time.time()))
+                codes[name] = instance.wait(max(0.1, end - time.monotonic()))
                 if codes[name] is None:
                     instance.kill()
         self.redis.stop()

@@ -46,7 +46,7 @@ static const weft_option_t redis_options[] = {
     WEFT_OPT_END,
 };
 
-static char path[] = "/tmp/weft-config-test.yaml";
+static char path[] = "weft-config-test.yaml";
 static char why[512];
 static options_t options;
 static redis_t redis;
@@ -259,6 +259,10 @@ describes_itself (void **state)
 int
 main (void)
 {
+    //  Of its own: another build's test may run beside this one.
+    char folder[] = "/tmp/weft-config-XXXXXX";
+    if (!mkdtemp (folder) || chdir (folder))
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (defaults_without_a_file),
         cmocka_unit_test (a_file_with_everything),
@@ -271,5 +275,6 @@ main (void)
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
     unlink (path);
+    rmdir (folder);
     return failed;
 }
