@@ -69,7 +69,7 @@ def run_mesh(folder, alerts, rate, stamps):
         seconds = time.time() - start
         for instance in mesh.instances.values():
             ages[instance.service] = instance.get("/metrics") or ""
-        total = mesh.ledger()["total"]
+        total = mesh.last_ledger()["total"]
         lines = sorted(l["latency_s"] for l in sink_lines(folder / "sinks" / "all.jsonl"))
         rss = {i.service: i.max_rss for i in mesh.instances.values()}
         share = sum(i.max_share for i in mesh.instances.values())

@@ -94,7 +94,7 @@ def run_loop(folder, random_share):
         wait_served(mesh, oracle, watch, ingest)
         seconds = time.time() - start
         ingest.wait(600)  # the rest of the season, so that nothing is in flight
-        rate = mesh.ledger()["total"]["received"] / (time.time() - start)
+        rate = mesh.last_ledger()["total"]["received"] / (time.time() - start)
         oracle.stop()
         watch.stop()
         return {**measure(mesh, season, oracle, watch), "seconds": seconds, "rate": rate}
@@ -103,7 +103,7 @@ def run_loop(folder, random_share):
 
 
 def measure(mesh, season, oracle, watch):
-    total = mesh.ledger()["total"]
+    total = mesh.last_ledger()["total"]
     models = json.loads(mesh.weft("model", "ls", "demo", "--json").stdout)
     accuracy = {m["version"]: m["metrics"]["accuracy"] for m in models}
     sets = sorted((k, v) for k, v in trained(mesh).items())

@@ -212,7 +212,7 @@ def measure(mesh, cluster, folder, row):
     for key, at in sizes.lines():
         twice += key in told
         told[key] = at
-    count(live, told, twice, mesh.ledger()["total"])
+    count(live, told, twice, mesh.last_ledger()["total"])
     rows = rows_of(row, live, told, begin, seconds, BACKLOG)
     return rows + [row("outage: backlog settled", BACKLOG, ""),
                    row("outage: new alerts settled", len(live.at), "")]

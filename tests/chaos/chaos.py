@@ -105,7 +105,7 @@ def count_rows(sink, name):
 
 def judge(mesh, watch, act, options, counts, missing):
     """What is to be said of a run, with what the sink has and what it lacks."""
-    ledger = mesh.ledger()
+    ledger = mesh.last_ledger()
     total = ledger["total"] if ledger else {}
     result = {
         "act": options.act, "seed": options.seed, "rate": options.rate,

@@ -86,7 +86,7 @@ def classes_against_truth(lines, truth):
 
 def summarise(mesh, options, lines, truth, seconds):
     ages = sorted(l["latency_s"] for l in lines if l.get("latency_s") is not None)
-    ledger = mesh.ledger()
+    ledger = mesh.last_ledger()
     filters = {}
     for line in sink_lines(mesh.folder / "sinks" / "science.jsonl"):
         filters[line["filter"]] = filters.get(line["filter"], 0) + 1
