@@ -44,12 +44,19 @@ keep_log (const rd_kafka_t *rk,
         snprintf (self->said, sizeof (self->said), "%.255s", text);
 }
 
-//  "@FILE" is what the file says.
+//  "@FILE" is what the file says; secrets come in no other way, as anybody on
+//  the machine reads a command line.
 static int
 set_from (rd_kafka_conf_t *conf, const char *name, const char *value, char *why)
 {
-    return *value == '@' ? weft_kafka_set_from_file (conf, name, value + 1, why)
-                         : weft_kafka_set (conf, name, value, why);
+    if (*value == '@')
+        return weft_kafka_set_from_file (conf, name, value + 1, why);
+    if (!weft_kafka_is_secret (name))
+        return weft_kafka_set (conf, name, value, why);
+    snprintf (why, WEFT_INPUT_WHY,
+              "%.100s is a secret, which comes from a file: %.100s=@FILE", name,
+              name);
+    return WEFT_ECONFIG;
 }
 
 //  "last=N", or a property of librdkafka.

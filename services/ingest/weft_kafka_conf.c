@@ -3,6 +3,21 @@
 #include "weft_kafka_conf.h"
 
 #include <errno.h>
+#include <strings.h>
+
+bool
+weft_kafka_is_secret (const char *name)
+{
+    static const char *const ends[] = { "password", "passphrase", "secret",
+                                        "key.pem" };
+    size_t size = strlen (name);
+    for (size_t i = 0; i < WEFT_COUNT (ends); i++) {
+        size_t end = strlen (ends[i]);
+        if (size >= end && strcasecmp (name + size - end, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
 
 int
 weft_kafka_set (rd_kafka_conf_t *conf,

@@ -12,6 +12,10 @@
 
 #define WEFT_SECRET_MOST 65536  //  bytes of a file, with its end
 
+//  Is that property's value a secret, which neither a list of processes nor a
+//  configuration should show?
+bool weft_kafka_is_secret (const char *name);
+
 WEFT_CHECK int weft_kafka_set (rd_kafka_conf_t *conf,
                                const char *name,
                                const char *value,

@@ -96,6 +96,13 @@ refuse_ours (const setter_t *self, const char *option, const char *name)
         { "group.id", "group" },
         { "group.instance.id", "member" },
         { "topic.metadata.refresh.interval.ms", "discover_s" },
+        { "queued.max.messages.kbytes", "prefetch_mb" },
+        { "security.protocol", "security" },
+        { "sasl.mechanisms", "sasl" },
+        { "sasl.mechanism", "sasl" },
+        { "sasl.username", "user" },
+        { "sasl.password", "password_file" },
+        { "ssl.ca.location", "ca_file" },
         { "enable.auto.offset.store", NULL },
         { "enable.auto.commit", NULL },
         { "auto.offset.reset", NULL },
@@ -114,6 +121,18 @@ refuse_ours (const setter_t *self, const char *option, const char *name)
         return WEFT_ECONFIG;
     }
     return 0;
+}
+
+static int
+refuse_secret (const setter_t *self, const char *option, const char *name)
+{
+    if (!weft_kafka_is_secret (name))
+        return 0;
+    snprintf (self->why, WEFT_INPUT_WHY,
+              "options.%s: %s is a secret, which comes from a file: "
+              "options.kafka_files: %s=FILE",
+              option, name, name);
+    return WEFT_ECONFIG;
 }
 
 //  Up to here both lists are "name=rest"; which of the two says what rest is.
@@ -136,6 +155,8 @@ set_list (setter_t *self,
         }
         snprintf (name, sizeof (name), "%.*s", (int)(equals - item), item);
         rc = refuse_ours (self, option, name);
+        if (!rc && !files)
+            rc = refuse_secret (self, option, name);
         if (!rc)
             rc = files ? set_from_file (self, option, name, equals + 1)
                        : set (self, option, name, equals + 1);

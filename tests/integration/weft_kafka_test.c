@@ -403,63 +403,10 @@ a_topic_is_looked_at_from_outside (void **state)
     }
 }
 
-static void
-refuse (weft_kafka_config_t config, const char *option)
-{
-    char why[WEFT_INPUT_WHY] = "";
-    weft_kafka_t *kafka = weft_kafka_new (&config, why);
-    assert_null (kafka);
-    if (!strstr (why, option))
-        fail_msg ("'%s' does not name %s", why, option);
-}
-
-static void
-a_wrong_option_is_named (void **state)
-{
-    (void)state;
-    char *topics[] = { "t" }, *nonsense[] = { "no.such.property=1" },
-         *group[] = { "group.id=another" },
-         *commit[] = { "enable.auto.offset.store=true" },
-         *missing[] = { "sasl.password=/nowhere/at/all" },
-         *bare[] = { "fetch.max.bytes" };
-    const weft_kafka_config_t good = plain_config ("127.0.0.1:1", topics);
-    weft_kafka_config_t config = good;
-    config.topics.n = 0;
-    refuse (config, "options.topics");
-    config = good;
-    config.start = "middle";
-    refuse (config, "options.start");
-    config = good;
-    config.security = "secret";
-    refuse (config, "options.security");
-    config = good;
-    config.password_file = "/nowhere/at/all";
-    refuse (config, "options.password_file: /nowhere/at/all");
-    config = good;
-    config.sasl = "SCRAM-SHA-512";
-    config.token_file = "/some/token";
-    refuse (config, "options.token_file");
-    config = good;
-    config.properties = (weft_texts_t){ group, 1 };
-    refuse (config, "options.kafka: group.id cannot be set here: it is "
-                    "options.group");
-    config.properties = (weft_texts_t){ commit, 1 };
-    refuse (config, "that no alert is lost rests on it");
-    config.properties = (weft_texts_t){ nonsense, 1 };
-    refuse (config, "options.kafka");
-    config = good;
-    config.properties = (weft_texts_t){ bare, 1 };
-    refuse (config, "options.kafka: 'fetch.max.bytes'");
-    config = good;
-    config.secret_files = (weft_texts_t){ missing, 1 };
-    refuse (config, "options.kafka_files: /nowhere/at/all");
-}
-
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (a_wrong_option_is_named),
         cmocka_unit_test (only_what_is_settled_is_committed),
         cmocka_unit_test (what_might_be_forgotten_is_not_committed),
         cmocka_unit_test (what_is_safe_late_is_committed),
