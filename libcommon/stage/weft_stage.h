@@ -102,7 +102,9 @@ typedef struct {
     //  Makes the service from its options: loads catalogues and models. Also
     //  called in the isolation child (see weft_stage_isolated), and in a side
     //  thread when a pure stage is reloaded. On error it logs what and where.
-    //  WEFT_EDOWN: the runtime stays in INIT and tries again each 250 ms.
+    //  WEFT_EDOWN: the runtime stays in INIT and tries again, at last each
+    //  second. What *self_p holds then is given to the next try; until that,
+    //  `ready` is asked why, and `close` may be called.
     int (*open) (void **self_p, const weft_stage_env_t *env);
     void (*close) (void **self_p);
 

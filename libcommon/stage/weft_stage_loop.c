@@ -207,6 +207,17 @@ turn (weft_stage_t *self)
     check_end (self);
 }
 
+//  Why the service cannot be opened yet, if it has left somebody to ask.
+static void
+note_waiting (weft_stage_t *self)
+{
+    char why[512] = "";
+    if (!self->service || !self->spec->ready ||
+        self->spec->ready (self->service, why, sizeof why) || !*why)
+        snprintf (why, sizeof why, "waits for what it depends on");
+    weft_health_ready (self->health, why);
+}
+
 //  Opens the service; waits for what it depends on. Nonzero: an exit code.
 static int
 open_service (weft_stage_t *self)
@@ -222,7 +233,7 @@ open_service (weft_stage_t *self)
         sigemptyset (&ends);
         sigaddset (&ends, SIGTERM);
         sigaddset (&ends, SIGINT);
-        weft_health_ready (self->health, "waits for what it depends on");
+        note_waiting (self);
         if (sigtimedwait (&ends, NULL, &beat) > 0)
             return -1;
     }

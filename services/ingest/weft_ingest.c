@@ -190,11 +190,33 @@ open_hand (ingest_t *self, const char *data_dir)
     return WEFT_ECONFIG;
 }
 
+//  Why opening waits. Always `rc`.
+static int
+note_down (ingest_t *self, const weft_redis_t *redis, int rc)
+{
+    if (rc == WEFT_EDOWN)
+        snprintf (self->down, sizeof (self->down), "Redis at %s: %s",
+                  weft_redis_address (redis), weft_redis_why (redis));
+    return rc;
+}
+
+static int
+ping_redis (ingest_t *self)
+{
+    int rc = note_down (self, self->redis, weft_redis_ping (self->redis));
+    if (!rc && self->bulk != self->redis)
+        rc = note_down (self, self->bulk, weft_redis_ping (self->bulk));
+    return rc;
+}
+
 //  Before anything that takes time: while Redis is down this is all that is
-//  tried again.
+//  tried again, by the connections of the first try. These know that they have
+//  said so, and pause between connects.
 static int
 open_redis (ingest_t *self, const weft_stage_env_t *env)
 {
+    if (self->redis)
+        return ping_redis (self);
     weft_redis_config_t login = weft_stage_redis_patience (env);
     const char *address = weft_stage_redis_address (env);
     const char *bulk = weft_stage_redis_bulk (env);
@@ -202,12 +224,7 @@ open_redis (ingest_t *self, const weft_stage_env_t *env)
     self->redis = weft_redis_new (address, &login);
     self->bulk = strcmp (bulk, address) == 0 ? self->redis
                                              : weft_redis_new (bulk, &login);
-    if (!self->redis || !self->bulk)
-        return WEFT_ENOMEM;
-    int rc = weft_redis_ping (self->redis);
-    if (!rc && self->bulk != self->redis)
-        rc = weft_redis_ping (self->bulk);
-    return rc;
+    return self->redis && self->bulk ? ping_redis (self) : WEFT_ENOMEM;
 }
 
 static int
@@ -250,53 +267,10 @@ open_metrics (ingest_t *self)
     weft_ingest_open_cluster (self);
 }
 
-int
-weft_ingest_open (void **self_p, const weft_stage_env_t *env)
+//  Everything but the connections.
+static void
+close_parts (ingest_t *self)
 {
-    ingest_t *self = calloc (1, sizeof (*self));
-    if (!self)
-        return WEFT_ENOMEM;
-    *self_p = self;
-    self->options = weft_stage_options (env);
-    self->isolated = weft_stage_isolated (env);
-    if (self->isolated)
-        return 0;
-    int rc = read_share (self);
-    if (!rc)
-        rc = weft_ingest_read_pauses (self);
-    if (!rc)
-        rc = open_redis (self, env);
-    if (!rc)
-        rc = open_input (self);
-    if (!rc)
-        rc = weft_ingest_open_registry (self, weft_stage_data_dir (env));
-    if (!rc)
-        rc = weft_ingest_open_mappings (self);
-    if (!rc)
-        rc = open_hand (self, weft_stage_data_dir (env));
-    if (!rc)
-        rc = open_parts (self, env);
-    if (!rc)
-        rc = weft_ingest_open_store (self, env);
-    if (!rc)
-        rc = weft_ingest_load_place (self);
-    if (rc) {
-        weft_ingest_close (self_p);
-        return rc;
-    }
-    open_metrics (self);
-    self->start_ms = weft_time_ms ();
-    weft_log (WEFT_INFO, "INGEST-OPEN", "%s, share %d of %d", self->topic,
-              self->share, self->shares);
-    return 0;
-}
-
-void
-weft_ingest_close (void **self_p)
-{
-    ingest_t *self = *self_p;
-    if (!self)
-        return;
     for (size_t i = 0; i < WEFT_INGEST_BATCH; i++) {
         weft_taken_fini (&self->slots[i].taken);
         weft_alert_unref (&self->slots[i].alert);
@@ -323,10 +297,83 @@ weft_ingest_close (void **self_p)
     weft_kafka_destroy (&self->kafka);
     if (self->batch)
         weft_batch_destroy (&self->batch);
+    free (self->bookings);
+}
+
+//  Redis is down: what the next try begins with.
+static int
+wait_for_redis (ingest_t *self)
+{
+    close_parts (self);
+    ingest_t left = { .redis = self->redis,
+                      .bulk = self->bulk,
+                      .letters_most = self->letters_most };
+    memcpy (left.down, self->down, sizeof (left.down));
+    *self = left;
+    return WEFT_EDOWN;
+}
+
+static int
+open_all (ingest_t *self, const weft_stage_env_t *env)
+{
+    int rc = read_share (self);
+    if (!rc)
+        rc = weft_ingest_read_pauses (self);
+    if (!rc)
+        rc = open_redis (self, env);
+    if (!rc)
+        rc = open_input (self);
+    if (!rc)
+        rc = weft_ingest_open_registry (self, weft_stage_data_dir (env));
+    if (!rc)
+        rc = weft_ingest_open_mappings (self);
+    if (!rc)
+        rc = open_hand (self, weft_stage_data_dir (env));
+    if (!rc)
+        rc = open_parts (self, env);
+    if (!rc)
+        rc = weft_ingest_open_store (self, env);
+    if (!rc)
+        rc = note_down (self, self->bulk, weft_ingest_load_place (self));
+    return rc;
+}
+
+int
+weft_ingest_open (void **self_p, const weft_stage_env_t *env)
+{
+    ingest_t *self = *self_p ? *self_p : calloc (1, sizeof (*self));
+    if (!self)
+        return WEFT_ENOMEM;
+    *self_p = self;
+    self->options = weft_stage_options (env);
+    self->isolated = weft_stage_isolated (env);
+    if (self->isolated)
+        return 0;
+    int rc = open_all (self, env);
+    if (rc == WEFT_EDOWN)
+        return wait_for_redis (self);
+    if (rc) {
+        weft_ingest_close (self_p);
+        return rc;
+    }
+    self->down[0] = '\0';
+    open_metrics (self);
+    self->start_ms = weft_time_ms ();
+    weft_log (WEFT_INFO, "INGEST-OPEN", "%s, share %d of %d", self->topic,
+              self->share, self->shares);
+    return 0;
+}
+
+void
+weft_ingest_close (void **self_p)
+{
+    ingest_t *self = *self_p;
+    if (!self)
+        return;
+    close_parts (self);
     if (self->bulk != self->redis)
         weft_redis_destroy (&self->bulk);
     weft_redis_destroy (&self->redis);
-    free (self->bookings);
     free (self);
     *self_p = NULL;
 }
@@ -381,6 +428,10 @@ weft_ingest_ready (void *arg, char *why, size_t room)
     const ingest_t *self = arg;
     if (self->isolated)
         return true;
+    if (*self->down) {
+        snprintf (why, room, "%s", self->down);
+        return false;
+    }
     if (self->paused)
         snprintf (why, room,
                   "a schema is refused too often; see INGEST-SCHEMA-PAUSED");

@@ -87,6 +87,7 @@ typedef struct {
     weft_reader_t *reader;
     weft_redis_t *redis;  //  dead letters, replays
     weft_redis_t *bulk;   //  histories, seen, the ledger; may be `redis`
+    char down[320];       //  which of them opening waits for, and why
     weft_batch_t *batch;  //  of bulk
     weft_replay_t *replay;
     weft_objects_t *objects;
