@@ -29,3 +29,34 @@ weft_link_event_level (weft_link_event_id_t id)
 {
     return events[id].level;
 }
+
+//  Most events are about alerts: handed back, rejected, waiting.
+void
+weft_link_event_measure (const weft_link_event_t *event,
+                         char out[WEFT_LINK_EVENT_MEASURE])
+{
+    unsigned long long value = event->value;
+    out[0] = '\0';
+    switch (event->id) {
+    case WEFT_LINK_EVENT_REFUSED:
+    case WEFT_LINK_EVENT_REPAIRED:
+        break;
+    case WEFT_LINK_EVENT_WELCOMED:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "%llu now", value);
+        break;
+    case WEFT_LINK_EVENT_AWAY:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "%llu ms", value);
+        break;
+    case WEFT_LINK_EVENT_HELD:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "%llu rejects", value);
+        break;
+    case WEFT_LINK_EVENT_CONVICTED:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "alert number %llu", value);
+        break;
+    case WEFT_LINK_EVENT_TOO_BIG:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "%llu bytes", value);
+        break;
+    default:
+        snprintf (out, WEFT_LINK_EVENT_MEASURE, "%llu alerts", value);
+    }
+}

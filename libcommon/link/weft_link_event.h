@@ -39,7 +39,7 @@ typedef struct {
     weft_link_event_id_t id;
     uint64_t peer;      //  routing id (upstream) or link number (worker), or 0
     const char *stage;  //  the branch, or NULL
-    uint64_t value;     //  alerts concerned: handed back, rejected, ...
+    uint64_t value;     //  how many, or which one; see the text of it below
     int code;           //  a WEFT_E... code, or 0
     const char *text;   //  for people, borrowed until the callback returns
 } weft_link_event_t;
@@ -47,6 +47,12 @@ typedef struct {
 //  The id and level of the log line; static.
 const char *weft_link_event_name (weft_link_event_id_t id);
 weft_level_t weft_link_event_level (weft_link_event_id_t id);
+
+//  What `value` counts, as the log has it: "3 alerts", "1200 ms"; nothing where
+//  an event has no value.
+#define WEFT_LINK_EVENT_MEASURE 48
+void weft_link_event_measure (const weft_link_event_t *event,
+                              char out[WEFT_LINK_EVENT_MEASURE]);
 
 //  One alert as the link sees it: a reference that only the shell can read.
 //  Whoever *takes* an item drops the reference by the `unref` callback.

@@ -132,6 +132,7 @@ ban (weft_upstream_t *self, uint64_t peer, int rc)
         .id = WEFT_LINK_EVENT_PEER_BAD,
         .peer = peer,
         .stage = session ? self->branches[session->branch].stage : NULL,
+        .value = session ? session->unsettled : 0,
         .code = rc,
         .text = weft_error_text (rc),
     };

@@ -430,6 +430,19 @@ describe_option (const weft_option_t *option, const char *prefix, FILE *out)
              fallback && fallback[0] ? "`" : "", option->meaning);
 }
 
+//  A list's elements stand behind it, however deep.
+static void
+describe_options (const weft_option_t *options, const char *prefix, FILE *out)
+{
+    for (const weft_option_t *o = options; o && o->key; o++) {
+        char inner[NAME_MOST];
+        describe_option (o, prefix, out);
+        snprintf (inner, sizeof inner, "%s%s[].", prefix, o->key);
+        if (o->kind == WEFT_OPTION_LIST)
+            describe_options (o->sub, inner, out);
+    }
+}
+
 void
 weft_config_describe (const weft_config_section_t *sections,
                       size_t n_sections,
@@ -437,16 +450,9 @@ weft_config_describe (const weft_config_section_t *sections,
 {
     fprintf (out, "| option | value | default | meaning |\n"
                   "| --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < n_sections; i++)
-        for (const weft_option_t *o = sections[i].options; o && o->key; o++) {
-            char prefix[NAME_MOST];
-            snprintf (prefix, sizeof prefix, "%s.", sections[i].name);
-            describe_option (o, prefix, out);
-            if (o->kind != WEFT_OPTION_LIST)
-                continue;
-            snprintf (prefix, sizeof prefix, "%s.%s[].", sections[i].name,
-                      o->key);
-            for (const weft_option_t *s = o->sub; s && s->key; s++)
-                describe_option (s, prefix, out);
-        }
+    for (size_t i = 0; i < n_sections; i++) {
+        char prefix[NAME_MOST];
+        snprintf (prefix, sizeof prefix, "%s.", sections[i].name);
+        describe_options (sections[i].options, prefix, out);
+    }
 }

@@ -89,15 +89,16 @@ log_event (weft_stage_t *self,
     if ((refused || event->id == WEFT_LINK_EVENT_PEER_BAD) &&
         !weft_log_may (&self->bad_peers, "LINK-PEERS-REFUSED", self->now))
         return;
-    weft_log (weft_link_event_level (event->id),
-              weft_link_event_name (event->id),
-              "peer %llx%s%s, stage %s, %llu alerts%s%s%s%s",
-              (unsigned long long)event->peer, where ? " at " : "",
-              where ? where : "", event->stage ? event->stage : "-",
-              (unsigned long long)event->value, code ? ", " : "",
-              code ? weft_error_name (code) : "",
-              event->text && event->text[0] ? ": " : "",
-              event->text ? event->text : "");
+    char measure[WEFT_LINK_EVENT_MEASURE];
+    weft_link_event_measure (event, measure);
+    weft_log (
+        weft_link_event_level (event->id), weft_link_event_name (event->id),
+        "peer %llx%s%s, stage %s%s%s%s%s%s%s", (unsigned long long)event->peer,
+        where ? " at " : "", where ? where : "",
+        event->stage ? event->stage : "-", *measure ? ", " : "", measure,
+        code ? ", " : "", code ? weft_error_name (code) : "",
+        event->text && event->text[0] ? ": " : "",
+        event->text ? event->text : "");
 }
 
 //  A worker's peer is the number of a link, if there is one.

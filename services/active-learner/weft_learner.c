@@ -46,7 +46,8 @@ const weft_option_t weft_learner_option_table[] = {
          0,
          100000,
          "d",
-         "nor what was last seen so long before the newest alert"),
+         "objects last seen so long before the newest alert are not asked "
+         "for"),
     OPT (REAL, expires_d, "14", 0.01, 3650, "d", "how long a query is open"),
     OPT (REAL, noon_utc_h, "16", 0, 24, "h", "UTC hour when nights change"),
     OPT (TEXT,

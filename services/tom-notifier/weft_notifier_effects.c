@@ -96,6 +96,8 @@ weft_notifier_add_effect (weft_notifier_t *self,
     if (weft_error_class (rc) != WEFT_CLASS_REJECT)
         return rc;
     //  Our own function wrote it: not the alert's fault, nor to be dropped.
-    weft_log (WEFT_ERROR, "EFFECT-MALFORMED", "%s", weft_error_text (rc));
+    weft_log (WEFT_ERROR, "EFFECT-MALFORMED",
+              "what our own function wrote of an alert cannot be read: %s",
+              weft_error_text (rc));
     return WEFT_EBUG;
 }

@@ -171,7 +171,9 @@ weft_notifier_beat_flips (weft_notifier_t *self, int64_t now_ms)
         int rc = weft_flips_publish (self->flips, self->queries.redis, &n);
         self->next_flips_ms = now_ms + (n && !rc ? 0 : LOOK_MS);
         if (rc && rc != WEFT_EDOWN && rc != WEFT_EAGAIN)
-            weft_log (WEFT_WARN, "FLIPS-UNTOLD", "%s", weft_error_text (rc));
+            weft_log (WEFT_WARN, "FLIPS-UNTOLD",
+                      "events of flips cannot be written to Redis: %s",
+                      weft_error_text (rc));
     }
     if (now_ms < self->next_forget_ms)
         return;
@@ -179,5 +181,7 @@ weft_notifier_beat_flips (weft_notifier_t *self, int64_t now_ms)
     double before = weft_time_utc () - (double)self->setup->keep_days * 86400;
     int rc = weft_flips_prune (self->flips, before);
     if (rc)
-        weft_log (WEFT_WARN, "FLIPS-UNPRUNED", "%s", weft_error_text (rc));
+        weft_log (WEFT_WARN, "FLIPS-UNPRUNED",
+                  "old rows of `told` cannot be deleted: %s",
+                  weft_error_text (rc));
 }

@@ -38,7 +38,8 @@ static const weft_option_t sink_table[] = {
                    path,
                    "",
                    "jsonl: the file; {day} becomes the row's day, UTC"),
-    WEFT_OPT_TEXT (weft_sink_option_t, url, "", "webhook: where to, or"),
+    WEFT_OPT_TEXT (
+        weft_sink_option_t, url, "", "webhook: where to (or url_file)"),
     WEFT_OPT_TEXT (weft_sink_option_t,
                    url_file,
                    "",
@@ -69,7 +70,7 @@ static const weft_option_t sink_table[] = {
                   1,
                   1000,
                   "",
-                  "webhook: answers 500 to one row before it is dead"),
+                  "webhook: answers 5xx to one row before it is dead"),
     WEFT_OPT_REAL (weft_sink_option_t,
                    rate,
                    "0",

@@ -122,5 +122,7 @@ weft_notifier_read_queries (weft_notifier_t *self, int64_t now_ms)
         rc = read_night (self, nights[i], same ? self->queries.next_rank : 1);
     }
     if (rc && rc != WEFT_EDOWN && rc != WEFT_EAGAIN)
-        weft_log (WEFT_WARN, "QUERIES-UNREAD", "%s", weft_error_text (rc));
+        weft_log (WEFT_WARN, "QUERIES-UNREAD",
+                  "the learner's queries cannot be read from Redis: %s",
+                  weft_error_text (rc));
 }

@@ -98,7 +98,9 @@ write_state (weft_notifier_t *self)
                                "at", weft_time_utc (), "filters", list);
     if (!state || json_dump_file (state, made, JSON_INDENT (1)) ||
         rename (made, path))
-        weft_log (WEFT_WARN, "FILTERS-UNTOLD", "%s", path);
+        weft_log (WEFT_WARN, "FILTERS-UNTOLD",
+                  "%s cannot be written: weft filters shows an old state",
+                  path);
     json_decref (state);
 }
 

@@ -37,8 +37,9 @@ dlq_release (weft_redis_t *redis, const char *stage)
         return weft_cli_lost ("dlq", "cannot release the stage", redis, rc);
     if (!wanted.runs)
         fprintf (stderr,
-                 "weft dlq: no stage %s is registered (weft ps); who holds one "
-                 "of that name within %d s lets it go\n",
+                 "weft dlq: no stage %s is registered now (weft ps); if an "
+                 "upstream holds a branch of that name, it goes on within %d "
+                 "s\n",
                  stage, WEFT_RELEASE_SECONDS);
     return 0;
 }

@@ -184,16 +184,23 @@ read_lines (reader_t *self,
     return rc;
 }
 
+//  `why` on an error.
 static int
-read_file (const char *path, weft_buf_t *text)
+read_file (const char *path, weft_buf_t *text, char why[EXAMPLES_WHY])
 {
     char piece[65536];
     FILE *file = fopen (path, "rb");
-    if (!file)
+    if (!file) {
+        snprintf (why, EXAMPLES_WHY, "%.500s: %s", path, strerror (errno));
         return WEFT_EIO;
+    }
+    errno = 0;
     for (size_t n; (n = fread (piece, 1, sizeof (piece), file)) > 0;)
         weft_buf_add (text, piece, n);
     int rc = ferror (file) ? WEFT_EIO : text->error;
+    if (rc)
+        snprintf (why, EXAMPLES_WHY, "%.500s: %s", path,
+                  errno ? strerror (errno) : weft_error_text (rc));
     fclose (file);
     return rc;
 }
@@ -210,18 +217,19 @@ examples_read (const char *path,
     uint8_t digest[32];
     reader_t reader = { .set = set, .line = 1 };
     weft_buf_init (&text, EXAMPLES_MOST);
-    int rc = read_file (path, &text);
-    if (!rc) {
+    int rc = read_file (path, &text, why);
+    bool read = !rc;
+    if (read) {
         weft_sha256 (text.data, text.size, digest);
         weft_hex (digest, 32, sha);
         weft_buf_add (&text, "", 1);
         reader.at = (char *)text.data;
         rc = text.error ? text.error : read_lines (&reader, each, arg);
     }
-    if (rc == WEFT_EVERSION)
+    if (read && rc == WEFT_EVERSION)
         snprintf (why, EXAMPLES_WHY, "%s: its columns are not of set %s", path,
                   weft_feature_set_name (set));
-    else if (rc)
+    else if (read && rc)
         snprintf (why, EXAMPLES_WHY, "%s, line %zu: %s", path, reader.line,
                   weft_error_text (rc));
     weft_buf_fini (&text);

@@ -37,8 +37,8 @@ typedef struct {
 } example_t;
 
 //  Reads a file of the given set and calls `each` with every row, until it
-//  returns an error. `sha` becomes the SHA-256 of its bytes. `why` names file
-//  and line on an error.
+//  returns an error. `sha` becomes the SHA-256 of its bytes. `why` names the file
+//  on an error, and the line if it could be read.
 WEFT_CHECK int examples_read (const char *path,
                               const weft_feature_set_t *set,
                               int (*each) (void *arg, const example_t *example),

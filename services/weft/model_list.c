@@ -231,8 +231,13 @@ model_find (model_t *self,
         snprintf (version, WEFT_MODEL_VERSION_MOST, "%s", finding.version);
         return 0;
     }
-    fprintf (stderr, "weft model: %s has %s version '%s'; see weft model ls\n",
-             name, finding.found ? "more than one" : "no", text);
+    if (!strcmp (text, "live") || !strcmp (text, "candidate"))
+        fprintf (stderr, "weft model: no version of %s is %s; weft model ls\n",
+                 name, strcmp (text, "live") ? "a candidate" : "live");
+    else
+        fprintf (stderr,
+                 "weft model: %s has %s version '%s'; see weft model ls\n",
+                 name, finding.found ? "more than one" : "no", text);
     return WEFT_ENOENT;
 }
 

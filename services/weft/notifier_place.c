@@ -79,3 +79,29 @@ notifier_place_find (notifier_place_t *self, const char *command)
     }
     return code;
 }
+
+json_t *
+notifier_place_state (const notifier_place_t *self, char *why, size_t room)
+{
+    char path[PATH_MAX + 40];
+    json_error_t error;
+    snprintf (path, sizeof path, "%s/filters.json", self->record);
+    json_t *state = json_load_file (path, 0, &error);
+    if (!state)
+        snprintf (why, room, "%s: %s", path, error.text);
+    return state;
+}
+
+bool
+notifier_place_has (json_t *state, const char *filter)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach (json_object_get (state, "filters"), i, one)
+    {
+        const char *name = json_string_value (json_object_get (one, "name"));
+        if (name && strcmp (name, filter) == 0)
+            return true;
+    }
+    return false;
+}

@@ -6,6 +6,7 @@
 #ifndef NOTIFIER_PLACE_H_INCLUDED
 #define NOTIFIER_PLACE_H_INCLUDED
 
+#include <jansson.h>
 #include <limits.h>
 
 #include "weft_base.h"
@@ -23,6 +24,14 @@ typedef struct {
     "  --outbox FILE  the notifier's outbox.db (default: in "                  \
     "WEFT__SERVICE__DATA_DIR,\n"                                               \
     "                 else what the notifiers of this machine told Redis)\n"
+
+//  Returns new: the filters' state as the notifier wrote it. NULL, and `why`
+//  (not NULL) in words.
+json_t *
+notifier_place_state (const notifier_place_t *self, char *why, size_t room);
+
+//  Is there a filter of that name in such a state?
+bool notifier_place_has (json_t *state, const char *filter);
 
 //  Finds the outbox. 0, or an exit code after it has said why.
 int notifier_place_find (notifier_place_t *self, const char *command);

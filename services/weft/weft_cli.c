@@ -2,17 +2,55 @@
 
 #include "weft_cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 
 #include "weft_buf.h"
 #include "weft_log.h"
+#include "weft_tls.h"
 
 static const char *
 default_address (void)
 {
     const char *address = getenv ("WEFT__REDIS__ADDRESS");
     return address && *address ? address : "127.0.0.1:6379";
+}
+
+//  Why no connection could be made of it; in the order in which it is tried.
+static void
+say_wrong (const char *command,
+           const char *place,
+           const weft_redis_config_t *login)
+{
+    const char *password = login->password_file;
+    char why[256] = "it is empty", first[2];
+    FILE *file = password && *password ? fopen (password, "re") : NULL;
+    bool unread = password && *password && (!file || !fgets (first, 2, file));
+    if (unread && !file)
+        snprintf (why, sizeof why, "%s", strerror (errno));
+    if (file)
+        fclose (file);
+    weft_tls_t *tls = unread || !login->tls
+                          ? NULL
+                          : weft_tls_new (login->tls_ca, login->tls_certificate,
+                                          login->tls_key, why, sizeof why);
+    if (unread)
+        fprintf (stderr, "weft %s: WEFT__REDIS__PASSWORD_FILE: %s: %s\n",
+                 command, password, why);
+    else if (login->tls && !tls)
+        fprintf (stderr, "weft %s: WEFT__REDIS__TLS_*: %s\n", command, why);
+    else if (tls && strncmp (place, "unix:", 5) == 0)
+        fprintf (stderr,
+                 "weft %s: '%s': WEFT__REDIS__TLS is true, but there is no TLS "
+                 "on a Unix socket\n",
+                 command, place);
+    else
+        fprintf (stderr,
+                 "weft %s: '%s' is none of unix:/path, host:port and "
+                 "cluster:host:port,...\n",
+                 command, place);
+    weft_tls_destroy (&tls);
 }
 
 weft_redis_t *
@@ -32,11 +70,7 @@ weft_cli_redis (const char *command, const char *address, int *exit_code)
     weft_redis_t *redis = weft_redis_new (place, &login);
     *exit_code = redis ? 1 : 2;
     if (!redis)
-        fprintf (stderr,
-                 "weft %s: '%s' is none of unix:/path, host:port and "
-                 "cluster:host:port,..., or the password's file or those of "
-                 "TLS cannot be read, or TLS is wanted on a Unix socket\n",
-                 command, place);
+        say_wrong (command, place, &login);
     else if (weft_redis_ping (redis) != 0) {
         fprintf (stderr,
                  "weft %s: no answer from Redis at %s: %s; name another by "

@@ -45,16 +45,14 @@ text_of (json_t *json, const char *key)
     return text ? text : "";
 }
 
-//  The state as the notifier wrote it. NULL after saying why.
+//  NULL after saying why.
 static json_t *
 read_state (const notifier_place_t *place)
 {
-    char path[PATH_MAX + 40];
-    json_error_t error;
-    snprintf (path, sizeof path, "%s/filters.json", place->record);
-    json_t *state = json_load_file (path, 0, &error);
+    char why[PATH_MAX + 300];
+    json_t *state = notifier_place_state (place, why, sizeof why);
     if (!state)
-        fprintf (stderr, "weft filters: %s: %s\n", path, error.text);
+        fprintf (stderr, "weft filters: %s\n", why);
     return state;
 }
 
@@ -84,11 +82,8 @@ list (filters_t *self)
 static bool
 is_known (const notifier_place_t *place, const char *name)
 {
-    size_t i;
-    json_t *one, *state = read_state (place);
-    bool found = false;
-    json_array_foreach (json_object_get (state, "filters"), i, one) found =
-        found || !strcmp (text_of (one, "name"), name);
+    json_t *state = read_state (place);
+    bool found = notifier_place_has (state, name);
     json_decref (state);
     return found;
 }

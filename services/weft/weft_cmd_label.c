@@ -260,7 +260,7 @@ show (void *arg, uint64_t number, weft_str_t id, weft_bin_t row)
         (void)weft_cli_print (json, JSON_COMPACT);
         return;
     }
-    printf ("%6llu  %-8.*s %-20.*s %-12.*s %-16.*s %.4f  %.*s%s\n",
+    printf ("%6llu  %-8.*s %-20.*s %-12.*s %-16.*s %-12.4f  %.*s%s\n",
             (unsigned long long)number, (int)label.survey.n, label.survey.p,
             (int)label.object_id.n, label.object_id.p, (int)label.class.n,
             label.class.p, (int)label.source.n, label.source.p,
@@ -275,8 +275,8 @@ list (label_t *self)
     uint64_t after = 0, last = 0;
     int rc;
     if (!self->json)
-        printf ("%6s  %-8s %-20s %-12s %-16s %-10s  %s\n", "number", "survey",
-                "object", "class", "source", "MJD (TAI)", "id");
+        printf ("%6s  %-8s %-20s %-12s %-16s %-12s  %s\n", "number", "survey",
+                "object", "class", "source", "received MJD", "id");
     while (!(rc = weft_rows_since (self->redis, "label", after, 500, show, self,
                                    &last)) &&
            last > after)

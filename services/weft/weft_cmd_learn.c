@@ -163,8 +163,11 @@ run (learn_t *self)
     if (!self->redis)
         return code;
     int rc = learn_read_examples (self);
-    if (rc)
-        return say (self, "examples", rc);
+    if (rc) {
+        fprintf (stderr, "weft learn: %s\n",
+                 self->why[0] ? self->why : weft_error_text (rc));
+        return 1;
+    }
     rc = learn_read_labels (self);
     if (rc)
         return say (self, "labels", rc);

@@ -71,6 +71,12 @@ show (object_cmd_t *self, int argc, char *argv[])
     if (rc)
         return weft_cli_failed ("object", "cannot read the history", rc);
     const weft_curve_t *curve = object_curve (&object);
+    if (!curve->n) {
+        object_close (&object);
+        fprintf (stderr, "weft object: there is no history of %s %s\n", argv[0],
+                 argv[1]);
+        return 3;
+    }
     size_t kinds[4] = { 0 }, stones = 0;
     double first = NAN, last = NAN;
     json_t *rows = json_array ();
@@ -92,13 +98,8 @@ show (object_cmd_t *self, int argc, char *argv[])
     if (self->rows)
         json_object_set (json, "rows", rows);
     json_decref (rows);
-    bool none = !curve->n;
     object_close (&object);
-    if (none)
-        fprintf (stderr, "weft object: there is no history of %s %s\n", argv[0],
-                 argv[1]);
-    int code = weft_cli_print (json, JSON_INDENT (2));
-    return code ? code : none ? 3 : 0;
+    return weft_cli_print (json, JSON_INDENT (2));
 }
 
 //  Ids as text; false with the first that is none.

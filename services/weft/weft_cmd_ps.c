@@ -64,6 +64,11 @@ print_table (json_t *entries)
 {
     size_t i;
     json_t *entry;
+    if (!json_array_size (entries)) {
+        puts ("nobody has registered within the last 6 seconds");
+        json_decref (entries);
+        return 0;
+    }
     printf ("%-16s %-16s %7s %-9s %7s %9s %11s %11s  %s\n", "stage", "host",
             "pid", "state", "up s", "in flight", "received", "settled",
             "endpoint");

@@ -10,6 +10,7 @@
 #include "weft_why.h"
 
 typedef struct {
+    const notifier_place_t *place;
     weft_asker_t *asker;
     const char *filter;
     bool json;
@@ -106,8 +107,22 @@ print_conditions (const weft_why_t *answer)
     }
 }
 
+//  A name that was misspelt is no filter now, either; where their state cannot
+//  be read, nobody knows.
+static void
+print_unknown (const question_t *self)
+{
+    char why[PATH_MAX + 300];
+    json_t *state = notifier_place_state (self->place, why, sizeof why);
+    printf ("those filters had no %s", self->filter);
+    if (state && !notifier_place_has (state, self->filter))
+        printf ("; there is no filter %s now (weft filters)", self->filter);
+    putchar ('\n');
+    json_decref (state);
+}
+
 static int
-print_text (const char *filter, int64_t id, const weft_why_t *answer)
+print_text (const question_t *self, int64_t id, const weft_why_t *answer)
 {
     static const char *const then[] = {
         "not sent", "sent", "not seen: the filter failed",
@@ -122,10 +137,10 @@ print_text (const char *filter, int64_t id, const weft_why_t *answer)
             (long long)id, answer->object, answer->entry.night,
             (unsigned long long)answer->entry.version);
     if (!answer->known) {
-        printf ("those filters had no %s\n", filter);
+        print_unknown (self);
         return 0;
     }
-    printf ("filter %s of %s%s\n", filter, answer->owner,
+    printf ("filter %s of %s%s\n", self->filter, answer->owner,
             answer->current ? "" : ", which has changed since");
     print_conditions (answer);
     printf ("then: %s\n", then[answer->said]);
@@ -154,7 +169,7 @@ explain (const question_t *self, const char *text)
     if (answer.known)
         weft_asker_values (self->asker, &answer);
     int code = self->json ? print_json (self->filter, id, &answer, self->format)
-                          : print_text (self->filter, id, &answer);
+                          : print_text (self, id, &answer);
     return code ? code : answer.known ? 0 : 3;
 }
 
@@ -176,7 +191,8 @@ static int
 show (const notifier_place_t *place, char *words[], int n)
 {
     bool several = n > 2 || strcmp (words[1], "-") == 0;
-    question_t self = { .filter = words[0],
+    question_t self = { .place = place,
+                        .filter = words[0],
                         .json = place->json,
                         .format = several ? JSON_COMPACT : JSON_INDENT (1) };
     int rc = weft_asker_new (&self.asker, place->record);

@@ -63,6 +63,8 @@ def answers(m, n):
     check((late["then"], late["verdict"]) == ("quarantined", "failed"), late)
     check(not weft(m, "why", "ours", str(n + 5), "--json", expected=3)["seen"], "not seen")
     check(not weft(m, "why", "other", "3", "--json", expected=3)["known"], "no such filter")
+    said = weft(m, "why", "other", "3", expected=3)
+    check("those filters had no other; there is no filter other now (weft filters)" in said, said)
     weft(m, "why", "ours", "x", expected=2)
 
 

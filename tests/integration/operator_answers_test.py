@@ -34,7 +34,42 @@ def names_that_are_none():
     """A misspelt name must not look as if it had been heard."""
     with Mesh("names that are none", redis=True) as m:
         _, said = weft(m, "dlq", "release", "clasifier")
-        check("clasifier" in said and "weft ps" in said, said)
+        check("no stage clasifier is registered now (weft ps)" in said, said)
+        _, said = weft(m, "model", "show", "demo", code=3)
+        check("no version of demo is live; weft model ls" in said, said)
+        _, said = weft(m, "model", "show", "demo", "candidate", code=3)
+        check("no version of demo is a candidate" in said, said)
+        out, _ = weft(m, "ps")
+        check(out == "nobody has registered within the last 6 seconds\n", out)
+        out, said = weft(m, "object", "show", "ztf", "ZTF24none", code=3)
+        check(not out and "no history of ztf ZTF24none" in said, out + said)
+        _, said = weft(m, "learn", "--base", "/no/such", "--test", "/no/such", code=1)
+        check(said == "weft learn: /no/such: No such file or directory\n", said)
+
+
+def what_is_wrong_with_the_address_is_said():
+    """One cause, not all that there may be."""
+    with Mesh("weft: addresses that are none", redis=True) as m:
+        def ps(address, **env):
+            done = subprocess.run([WEFT, "ps", "--redis", address], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=600, check=False,
+                                  env=dict(os.environ, **env))
+            check(done.returncode == 2, "%s: exit %d" % (address, done.returncode))
+            return done.stderr.decode().splitlines()[-1]
+
+        empty = m.path("empty")
+        with open(empty, "wb"):
+            pass
+        said = ps("nowhere")
+        check(said.endswith("'nowhere' is none of unix:/path, host:port and cluster:host:port,..."), said)
+        said = ps(m.redis.address, WEFT__REDIS__PASSWORD_FILE="/no/such")
+        check(said == "weft ps: WEFT__REDIS__PASSWORD_FILE: /no/such: No such file or directory", said)
+        said = ps(m.redis.address, WEFT__REDIS__PASSWORD_FILE=empty)
+        check(said.endswith(empty + ": it is empty"), said)
+        said = ps(m.redis.address, WEFT__REDIS__TLS="true")
+        check(said.endswith("there is no TLS on a Unix socket"), said)
+        said = ps("127.0.0.1:1", WEFT__REDIS__TLS="true", WEFT__REDIS__TLS_CA="/no/such")
+        check("WEFT__REDIS__TLS_*: " in said and "/no/such" in said, said)
 
 
 def output_that_is_lost():
@@ -73,6 +108,8 @@ def label_files_that_are_wrong():
         check("line 4: a quote" in said and out.startswith("2 added"), out + said)
         rows = weft(m, "label", "--ls", "--json")[0].splitlines()
         check(len(rows) == 2, rows)
+        head = weft(m, "label", "--ls")[0].splitlines()[0]
+        check("received MJD" in head, head)
 
 
 def a_full_redis_is_named():
@@ -172,7 +209,8 @@ def a_name_that_is_no_utf8():
 
 
 if __name__ == "__main__":
-    mesh.main([numbers_that_are_none, names_that_are_none, output_that_is_lost,
+    mesh.main([numbers_that_are_none, names_that_are_none,
+               what_is_wrong_with_the_address_is_said, output_that_is_lost,
                label_files_that_are_wrong, a_full_redis_is_named,
                keys_of_two_at_once, a_refused_worker_is_named,
                configurations_that_cannot_be, a_name_that_is_no_utf8])

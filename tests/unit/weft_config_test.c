@@ -8,8 +8,13 @@
 #include "weft_config.h"
 
 typedef struct {
+    char *header;
+} part_t;
+
+typedef struct {
     char *kind;
     int64_t weight;
+    weft_list_t parts;
 } sink_t;
 
 typedef struct {
@@ -25,9 +30,15 @@ typedef struct {
     char *address;
 } redis_t;
 
+static const weft_option_t part_options[] = {
+    WEFT_OPT_TEXT (part_t, header, "", "a list within a list"),
+    WEFT_OPT_END,
+};
+
 static const weft_option_t sink_options[] = {
     WEFT_OPT_TEXT (sink_t, kind, NULL, "what it is"),
     WEFT_OPT_INT (sink_t, weight, "1", 1, 10, "", "share"),
+    WEFT_OPT_LIST (sink_t, parts, part_options, part_t, "parts"),
     WEFT_OPT_END,
 };
 
@@ -253,6 +264,7 @@ describes_itself (void **state)
     fclose (out);
     assert_non_null (strstr (text, "| `link.window` | an integer from 1"));
     assert_non_null (strstr (text, "| `link.sinks[].kind` | text | must be"));
+    assert_non_null (strstr (text, "| `link.sinks[].parts[].header` | text"));
     free (text);
 }
 

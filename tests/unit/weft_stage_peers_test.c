@@ -87,11 +87,39 @@ refusals_are_no_flood_of_lines (void **state)
     free (stage);
 }
 
+//  Times, sizes and numbers are no alerts.
+static void
+events_say_what_they_count (void **state)
+{
+    (void)state;
+    static const struct {
+        weft_link_event_id_t id;
+        const char *said;
+    } events[] = {
+        { WEFT_LINK_EVENT_AWAY, "7 ms" },
+        { WEFT_LINK_EVENT_TOO_BIG, "7 bytes" },
+        { WEFT_LINK_EVENT_CONVICTED, "alert number 7" },
+        { WEFT_LINK_EVENT_HELD, "7 rejects" },
+        { WEFT_LINK_EVENT_WELCOMED, "7 now" },
+        { WEFT_LINK_EVENT_REFUSED, "" },
+        { WEFT_LINK_EVENT_REPAIRED, "" },
+        { WEFT_LINK_EVENT_PEER_LOST, "7 alerts" },
+        { WEFT_LINK_EVENT_REJECTED, "7 alerts" },
+    };
+    for (size_t i = 0; i < WEFT_COUNT (events); i++) {
+        weft_link_event_t event = { .id = events[i].id, .value = 7 };
+        char said[WEFT_LINK_EVENT_MEASURE];
+        weft_link_event_measure (&event, said);
+        assert_string_equal (said, events[i].said);
+    }
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (one_version),
+        cmocka_unit_test (events_say_what_they_count),
         cmocka_unit_test (two_versions),
         cmocka_unit_test (refusals_are_no_flood_of_lines),
         cmocka_unit_test (redis_is_waited_for_less_than_workers_wait),
