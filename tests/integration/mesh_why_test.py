@@ -122,6 +122,15 @@ def dead_rows_are_sent_again(m, receiver, n):
     check(receiver.resent() == 0, "each once")
 
 
+def what_cannot_be_written_is_said(m, process):
+    path = m.path("data/outbox.db.record/filters.json")
+    os.mkdir(path + ".new")
+    wait_for(lambda: process.events("FILTERS-UNTOLD"), 20, "the state is not told")
+    text = process.events("FILTERS-UNTOLD")[0]["text"]
+    check(text == path + " cannot be written: weft filters shows an old state", text)
+    os.rmdir(path + ".new")
+
+
 def the_operator_asks():
     with Mesh("why, filters, sinks", redis=True) as m:
         n, receiver = 60, Receiver()
@@ -148,6 +157,7 @@ def the_operator_asks():
         a_dry_run(m, process, n)
         a_reload_is_whole_or_nothing(m, process, n)
         dead_rows_are_sent_again(m, receiver, n)
+        what_cannot_be_written_is_said(m, process)
         m.drain()
         check(weft(m, "why", "ours", "5", "--json")["then"] == "yes", "and afterwards")
 
