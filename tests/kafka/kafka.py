@@ -358,7 +358,8 @@ def main():
     if not words or words[0] not in commands:
         print("usage: ./run kafka up [--brokers 3] | put TOPIC PATH... | down\n\n"
               "A real Kafka on this machine, without ZooKeeper, for experiments: its jars are\n"
-              "downloaded with Maven once. Where ingest reads from is printed.",
+              "downloaded with Maven once; `up` installs Java and Maven where they are missing. Where\n"
+              "ingest reads from is printed.",
               file=sys.stderr if words and words[0] not in ("-h", "--help") else sys.stdout)
         return 0 if words and words[0] in ("-h", "--help") else 2
     try:
