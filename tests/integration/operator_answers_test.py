@@ -47,6 +47,23 @@ def names_that_are_none():
         check(said == "weft learn: /no/such: No such file or directory\n", said)
 
 
+def options_are_described_in_whole_sentences():
+    said = {name: subprocess.run([os.path.join(BUILD, "bin", "weft-" + name), "--describe"],
+                                 stdout=subprocess.PIPE, check=True).stdout.decode()
+            for name in ("ingest", "active-learner", "tom-notifier")}
+    for name, option, meaning in (
+            ("tom-notifier", "filters[].conditions[].sql", "an SQL expression on the tables below"),
+            ("tom-notifier", "sinks[].url", "webhook: where to (or url_file)"),
+            ("tom-notifier", "sinks[].tries", "webhook: answers 5xx to one row before it is dead"),
+            ("active-learner", "max_age_d",
+             "objects last seen so long before the newest alert are not asked for"),
+            ("ingest", "rows_most", "most rows of the curve in a message"),
+            ("ingest", "history_days", "how far back from an object's newest row rows are kept; 0: all"),
+            ("ingest", "store_segment", "size of one segment file")):
+        row = [x for x in said[name].splitlines() if x.startswith("| `options.%s` |" % option)]
+        check(row and row[0].endswith("| %s |" % meaning), "%s %s: %s" % (name, option, row))
+
+
 def what_is_wrong_with_the_address_is_said():
     """One cause, not all that there may be."""
     with Mesh("weft: addresses that are none", redis=True) as m:
@@ -210,6 +227,7 @@ def a_name_that_is_no_utf8():
 
 if __name__ == "__main__":
     mesh.main([numbers_that_are_none, names_that_are_none,
+               options_are_described_in_whole_sentences,
                what_is_wrong_with_the_address_is_said, output_that_is_lost,
                label_files_that_are_wrong, a_full_redis_is_named,
                keys_of_two_at_once, a_refused_worker_is_named,

@@ -3,6 +3,8 @@
 
 #include "testing.h"
 
+#include <unistd.h>
+
 #include "weft_stage_parts.h"
 
 static int
@@ -114,12 +116,41 @@ events_say_what_they_count (void **state)
     }
 }
 
+//  ... and so does the log.
+static void
+the_log_says_so_too (void **state)
+{
+    (void)state;
+    char line[1024] = "";
+    weft_stage_t *stage = calloc (1, sizeof *stage);
+    FILE *file = tmpfile ();
+    int old = dup (STDERR_FILENO);
+    const weft_link_event_t away = { .id = WEFT_LINK_EVENT_AWAY,
+                                     .value = 1234,
+                                     .text = "upstream end" };
+    assert_non_null (stage);
+    assert_non_null (file);
+    fflush (stderr);
+    assert_true (old >= 0 && dup2 (fileno (file), STDERR_FILENO) >= 0);
+    weft_stage_upstream_ops.event (stage, &away);
+    fflush (stderr);
+    dup2 (old, STDERR_FILENO);
+    close (old);
+    rewind (file);
+    assert_non_null (fgets (line, sizeof line, file));
+    fclose (file);
+    free (stage);
+    if (!strstr (line, "peer 0, stage -, 1234 ms: upstream end"))
+        fail_msg ("said: %s", line);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (one_version),
         cmocka_unit_test (events_say_what_they_count),
+        cmocka_unit_test (the_log_says_so_too),
         cmocka_unit_test (two_versions),
         cmocka_unit_test (refusals_are_no_flood_of_lines),
         cmocka_unit_test (redis_is_waited_for_less_than_workers_wait),
