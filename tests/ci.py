@@ -138,6 +138,8 @@ def suite(name, build, env, selection, timeout=1500):
     for case in cases:
         if case.verdict == "skipped":
             print(f"  skipped in {name}: {case.name}: {suites.skip_reason(case.text)}", flush=True)
+        for why in suites.parts_left_out(case):
+            print(f"  skipped in {name}: {case.name}, a part: {why}", flush=True)
     COUNT.note(name, "failed" if failed or why else "passed",
                why or ", ".join(c.name for c in failed) or f"{len(cases)} tests",
                time.time() - start)

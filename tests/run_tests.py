@@ -38,6 +38,8 @@ def run_ctest(count, labels):
         count.note(case.name, case.verdict,
                    suites.skip_reason(case.text) if case.verdict == "skipped" else "",
                    case.seconds)
+        for why in suites.parts_left_out(case):
+            count.note(case.name + ", a part", "skipped", why)
 
 
 def run_command(count, name, command, timeout):

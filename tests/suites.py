@@ -20,6 +20,12 @@ def skip_reason(text):
     return "no reason given"
 
 
+def parts_left_out(case):
+    """What a test that passed has skipped of itself, a reason each."""
+    return [line.strip() for line in case.text.splitlines()
+            if case.verdict == "passed" and line.strip().startswith("SKIP")]
+
+
 def run(build, selection, env=None, timeout=None):
     """Runs ctest; returns its cases, or the reason why there are none. Only a
     test that said so itself (exit 77) is a skip: one that is not there failed."""
