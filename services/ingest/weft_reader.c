@@ -112,12 +112,14 @@ key_of (const weft_reader_t *self)
     return (int64_t)(weft_hash_u64 (hash + self->items) >> 1);
 }
 
-//  What a dead letter shows of the packet.
+//  What a dead letter keeps of the packet: all of it, or nothing. A part would be
+//  taken for the packet when the letter is put back.
 static void
 keep_sample (weft_taken_t *taken, const void *data, size_t size)
 {
-    size = WEFT_MIN (size, (size_t)WEFT_READER_SAMPLE_MOST);
     taken->sample_size = 0;
+    if (size > WEFT_READER_SAMPLE_MOST)
+        return;
     if (size > taken->sample_room) {
         uint8_t *moved = realloc (taken->sample, size);
         if (!moved)

@@ -11,7 +11,7 @@
 #include "weft_hand.h"
 #include "weft_input.h"
 
-#define WEFT_READER_SAMPLE_MOST (1u << 20)  //  bytes kept of a refused packet
+#define WEFT_READER_SAMPLE_MOST (1u << 20)  //  a larger refused one is not kept
 #define WEFT_READER_PATH_MOST 512           //  bytes of path#n, longer are cut
 
 //  One position as it was read.
@@ -32,7 +32,7 @@ typedef struct {
     uint32_t item;         //  its number in the message
     uint32_t size;         //  bytes of the message
     uint8_t sha256[32];    //  of the message
-    uint8_t *sample;       //  refused: the message, cut; else unused
+    uint8_t *sample;       //  refused: the message, if small; else unused
     size_t sample_size, sample_room;
 } weft_taken_t;
 

@@ -106,4 +106,26 @@ def bytes_that_were_not_kept():
             check(f.read() == container("nobody", 600000), "another packet")
 
 
-mesh.main([names_are_not_obeyed, the_ceiling_is_the_configured_one, bytes_that_were_not_kept])
+def bytes_that_were_too_many():
+    """Of a packet over 1 MiB a letter keeps its place, never a part of it that
+    would pass for the packet: shown and put back it is whole."""
+    with Mesh("bytes that were too many", redis=True) as m:
+        size = (1 << 20) + 5000
+        folder = written(m, "nobody", 1, size)
+        one = add_ingest(m, folder, store_free=0, stay=True).start()
+        wait_for(lambda: dlq(m, "ls", "--json").strip() not in (b"", b"[]"), 60, "its letter")
+        before = json.loads(dlq(m, "ls", "--json"))[0]
+        check(not before["sample"], before)
+        os.rename(folder, folder + ".gone")
+        dlq(m, "replay", "ingest", "--all", "--store", m.path("packets"))
+        wait_for(lambda: json.loads(dlq(m, "ls", "--json") or b"[]"), 60, "it is refused again")
+        after = json.loads(dlq(m, "ls", "--json"))[0]
+        check(after["code"] == before["code"] and not after["sample"], after)
+        dlq(m, "show", "ingest", after["key"], "--raw", m.path("raw"), "--store", m.path("packets"))
+        with open(m.path("raw"), "rb") as f:
+            check(f.read() == container("nobody", size), "another packet")
+        one.kill(signal.SIGTERM)
+
+
+mesh.main([names_are_not_obeyed, the_ceiling_is_the_configured_one, bytes_that_were_not_kept,
+           bytes_that_were_too_many])
