@@ -14,6 +14,7 @@ struct weft_reader {
     bool open;
     bool summed;
     bool alone;        //  it has but one item, and that was read
+    bool convicted;    //  opening it has crashed ingest: it is not opened
     uint64_t items;    //  of it so far
     uint32_t covers;   //  numbers that its next item stands for
     uint64_t refused;  //  of it so far, of a file's
@@ -55,6 +56,31 @@ weft_reader_seek (weft_reader_t *self,
     return self->input->seek (self->input, place);
 }
 
+//  Which item it is, for the hand: a number in the input, or a hash of where it
+//  stands in a stream. Never negative.
+static int64_t
+key_of (const weft_reader_t *self)
+{
+    const weft_message_t *message = &self->message;
+    if (!message->at.part)
+        return message->place.offset + (int64_t)self->items;
+    uint64_t hash = weft_hash (message->path, strlen (message->path));
+    return (int64_t)(weft_hash_u64 (hash + self->items) >> 1);
+}
+
+//  To open a message is to parse a schema of somebody else's, so that has a key,
+//  too, which no item has: of a message that can be opened the others go on when
+//  one item is convicted.
+static void
+open_decoder (weft_reader_t *self)
+{
+    self->convicted = !weft_hand_take (self->hand, ~key_of (self));
+    if (self->convicted)
+        return;
+    weft_decoder_open (self->decoder, self->message.data, self->message.size);
+    weft_hand_lay_down (self->hand);
+}
+
 static int
 open_message (weft_reader_t *self)
 {
@@ -62,11 +88,10 @@ open_message (weft_reader_t *self)
     if (rc != 1)
         return rc;
     self->open = true;
-    self->summed = self->alone = false;
+    self->summed = self->alone = self->convicted = false;
     self->items = self->refused = 0;
     if (!self->message.why)
-        weft_decoder_open (self->decoder, self->message.data,
-                           self->message.size);
+        open_decoder (self);
     return 1;
 }
 
@@ -98,18 +123,6 @@ sum (weft_reader_t *self)
     if (!self->summed)
         weft_sha256 (self->message.data, self->message.size, self->sha256);
     self->summed = true;
-}
-
-//  Which item it is, for the hand: a number in the input, or a hash of where it
-//  stands in a stream.
-static int64_t
-key_of (const weft_reader_t *self)
-{
-    const weft_message_t *message = &self->message;
-    if (!message->at.part)
-        return message->place.offset + (int64_t)self->items;
-    uint64_t hash = weft_hash (message->path, strlen (message->path));
-    return (int64_t)(weft_hash_u64 (hash + self->items) >> 1);
 }
 
 //  What a dead letter keeps of the packet: all of it, or nothing. A part would be
@@ -180,17 +193,33 @@ fill_taken (weft_reader_t *self, weft_taken_t *taken, bool alone)
     }
 }
 
+//  A message that was not opened is one item.
+static bool
+is_shut (const weft_reader_t *self)
+{
+    return self->message.why || self->convicted;
+}
+
+static bool
+refuse_shut (weft_reader_t *self, weft_taken_t *taken)
+{
+    fill_taken (self, taken, true);
+    if (self->convicted)
+        refuse (taken, WEFT_ECRASHED,
+                "ingest has died three times as it opened this packet", "");
+    else
+        refuse (taken, WEFT_EIO, self->message.why, "");
+    self->covers = 1;
+    return self->items == 0;
+}
+
 //  Decodes the next item into `taken`. False at the end of the message.
 static bool
 decode_item (weft_reader_t *self, weft_taken_t *taken)
 {
     weft_decoded_t item;
-    if (self->message.why) {
-        fill_taken (self, taken, true);
-        refuse (taken, WEFT_EIO, self->message.why, "");
-        self->covers = 1;
-        return self->items == 0;
-    }
+    if (is_shut (self))
+        return refuse_shut (self, taken);
     weft_decoder_into (self->decoder, &taken->normal);
     bool more = weft_decoder_next (self->decoder, &item);
     weft_decoder_into (self->decoder, NULL);
@@ -208,7 +237,7 @@ static bool
 skip_item (weft_reader_t *self)
 {
     self->covers = 1;
-    if (self->message.why)
+    if (is_shut (self))
         return self->items == 0;
     self->covers = weft_decoder_skip (self->decoder);
     return self->covers > 0;

@@ -5,7 +5,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit/avro_bytes.h"
@@ -279,6 +283,99 @@ what_kills_three_times_is_convicted (void **state)
     assert_int_equal (weft_hand_found (bench->hand, 3), 0);
 }
 
+//  An input of one message.
+typedef struct {
+    weft_input_t input;
+    const void *data;
+    size_t size;
+    bool given;
+} single_t;
+
+static int
+give_single (weft_input_t *input, weft_message_t *message)
+{
+    single_t *self = (single_t *)(void *)input;
+    *message = (weft_message_t){ .data = self->data,
+                                 .size = self->size,
+                                 .path = "a.avro" };
+    message->place.offset = 7;
+    return self->given ? 0 : 1;
+}
+
+static void
+pass_single (weft_input_t *input, uint64_t items)
+{
+    single_t *self = (single_t *)(void *)input;
+    assert_true (items > 0);
+    self->given = true;
+}
+
+//  A process that reads a message whose bytes cannot be looked at: it dies of
+//  that as it opens it, or, where opening is convicted, lives.
+static bool
+dies_of_it (const char *hand_path, const void *data, size_t size)
+{
+    pid_t pid = fork ();
+    assert_true (pid >= 0);
+    if (pid == 0) {
+        char why[WEFT_AVRO_WHY];
+        const struct rlimit none = { 0, 0 };
+        weft_taken_t taken = { 0 };
+        single_t one = {
+            { .next = give_single, .advance = pass_single }, data, size, false
+        };
+        (void)signal (SIGSEGV, SIG_DFL);
+        (void)signal (SIGBUS, SIG_DFL);
+        setrlimit (RLIMIT_CORE, &none);
+        (void)!freopen ("/dev/null", "w", stderr);
+        weft_hand_t *hand = weft_hand_new (hand_path, 1);
+        weft_decoder_t *decoder = weft_decoder_new (NULL, why);
+        weft_reader_t *reader =
+            weft_reader_new (&one.input, decoder, hand, 1, 1);
+        _exit (weft_reader_next (reader, &taken) == 1 ? 0 : 3);
+    }
+    int status = 0;
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    return status != 0;
+}
+
+//  A message that crashes ingest as it is opened is one refused item, after
+//  three starts; what one item of it did says nothing of the whole.
+static void
+what_kills_as_it_is_opened_is_convicted (void **state)
+{
+    bench_t *bench = *state;
+    char path[200];
+    weft_taken_t taken = { 0 };
+    weft_buf_t bytes;
+    weft_buf_init (&bytes, 1 << 16);
+    make_container (&bytes, 3);
+    void *page =
+        mmap (NULL, 1 << 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true (page != MAP_FAILED);
+    snprintf (path, sizeof (path), "%s/.hand", bench->folder);
+    weft_hand_destroy (&bench->hand);
+    for (int start = 0; start < 3; start++)
+        assert_true (dies_of_it (path, page, bytes.size));
+    munmap (page, 1 << 16);
+    bench->hand = weft_hand_new (path, 1);
+    assert_int_equal (weft_hand_found (bench->hand, 7), 0);
+    single_t one = { { .next = give_single, .advance = pass_single },
+                     bytes.data,
+                     bytes.size,
+                     false };
+    weft_reader_t *reader =
+        weft_reader_new (&one.input, bench->decoder, bench->hand, 1, 1);
+    assert_int_equal (weft_reader_next (reader, &taken), 1);
+    assert_int_equal (taken.rc, WEFT_ECRASHED);
+    assert_int_equal (taken.offset, 7);
+    assert_int_equal (taken.sample_size, bytes.size);
+    assert_int_equal (weft_reader_next (reader, &taken), 0);
+    weft_reader_destroy (&reader);
+    weft_taken_fini (&taken);
+    weft_buf_fini (&bytes);
+}
+
 //  What comes from a descriptor: how many messages, and positions in all.
 static void
 stream_gives (int fd, size_t messages, uint64_t positions)
@@ -353,6 +450,7 @@ main (void)
         T (shares_are_parts),
         T (another_file_is_another_input),
         T (what_kills_three_times_is_convicted),
+        T (what_kills_as_it_is_opened_is_convicted),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
