@@ -142,3 +142,11 @@ weft_hand_lay_down (weft_hand_t *self)
 {
     self->page->in_hand = 0;
 }
+
+void
+weft_hand_forget (weft_hand_t *self, int64_t offset)
+{
+    volatile suspect_t *suspect = find (self, offset);
+    if (suspect)
+        suspect->found = 0;
+}

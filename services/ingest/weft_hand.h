@@ -29,6 +29,9 @@ bool weft_hand_take (weft_hand_t *self, int64_t offset);
 //  Lays it down: it did no harm.
 void weft_hand_lay_down (weft_hand_t *self);
 
+//  It is not counted against a position any more how often it was found.
+void weft_hand_forget (weft_hand_t *self, int64_t offset);
+
 //  How often a position was found in hand at a start.
 uint32_t weft_hand_found (const weft_hand_t *self, int64_t offset);
 

@@ -175,6 +175,14 @@ void weft_ingest_raw_ref (const slot_t *slot, weft_raw_ref_v1_t *ref);
 //  weft_ingest_pull.c: do the rows of this one go into its object's history?
 bool weft_ingest_joins (const slot_t *slot);
 
+//  Decodes the packet of a letter that was put back into slot->taken, or refuses
+//  it (WEFT_ECRASHED) if ingest has died of that at three starts; and takes out
+//  one whose new letter is written (weft_ingest_replay.c).
+void weft_ingest_decode_replay (ingest_t *self,
+                                slot_t *slot,
+                                const weft_dead_v1_t *dead);
+int weft_ingest_end_replay (ingest_t *self, const slot_t *slot);
+
 //  Claims the batch's new sources for their objects, and does what follows from
 //  that. Then: the tombstones of those that are lost by `slot`, written to `rows`
 //  (NULL: only counted).

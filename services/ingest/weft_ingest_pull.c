@@ -112,22 +112,6 @@ read_batch (ingest_t *self, size_t room)
     return 0;
 }
 
-//  The number behind # of path#n.
-static uint32_t
-index_of (weft_str_t path)
-{
-    uint32_t index = 0;
-    for (uint32_t i = path.n; i-- > 0;)
-        if (path.p[i] == '#') {
-            for (i++; i < path.n && path.p[i] >= '0' && path.p[i] <= '9' &&
-                      index < 100000000;
-                 i++)
-                index = 10 * index + (uint32_t)(path.p[i] - '0');
-            return index;
-        }
-    return 0;
-}
-
 //  A dead letter was put back: its packet is decoded anew.
 static void
 take_replay (void *arg,
@@ -150,12 +134,7 @@ take_replay (void *arg,
     weft_str_copy (dead->topic, slot->replay_topic,
                    sizeof (slot->replay_topic));
     weft_str_copy (dead->path, slot->taken.path, sizeof (slot->taken.path));
-    weft_taken_decode (
-        &slot->taken, self->replay_decoder, dead->packet.p, dead->packet.n,
-        WEFT_HAS (dead_v1, dead, item) ? dead->item : index_of (dead->path));
-    //  One that stands for all that follows it in its message is not one alert.
-    if (dead->code == WEFT_ETOOBIG && slot->taken.item >= WEFT_INPUT_ITEMS_MOST)
-        weft_taken_refuse (&slot->taken, WEFT_ETOOBIG, dead->reason);
+    weft_ingest_decode_replay (self, slot, dead);
     slot->taken.offset = dead->offset;
     (void)!weft_packet_of_raw_ref (&dead->raw_ref, &slot->ref);
     fill_booking (self, slot);
@@ -288,7 +267,7 @@ build (ingest_t *self)
             }
         }
         int rc = WEFT_ECRASHED;
-        if (slot->replay || weft_hand_take (self->hand, slot->taken.key))
+        if (weft_hand_take (self->hand, slot->taken.key))
             rc = weft_ingest_build (self, slot);
         weft_hand_lay_down (self->hand);
         if (!rc)
@@ -333,7 +312,7 @@ bury (ingest_t *self, slot_t *slot)
     if (self->letters_full)
         return WEFT_EDOWN;
     if (!rc && slot->replay)
-        rc = weft_replay_done (self->replay, slot->replay_key, false);
+        rc = weft_ingest_end_replay (self, slot);
     slot->buried = !rc;
     return rc;
 }

@@ -3,6 +3,8 @@
 #include "weft_reader.h"
 #include "weft_hash.h"
 
+static const char crashed[] = "ingest has died of this packet three times";
+
 struct weft_reader {
     weft_input_t *input;
     weft_decoder_t *decoder;
@@ -250,8 +252,7 @@ convict_item (weft_reader_t *self, weft_taken_t *taken)
     if (!skip_item (self))
         return false;
     fill_taken (self, taken, false);
-    refuse (taken, WEFT_ECRASHED, "ingest has died of this packet three times",
-            "");
+    refuse (taken, WEFT_ECRASHED, crashed, "");
     return true;
 }
 
@@ -354,6 +355,25 @@ weft_reader_message (const weft_reader_t *self)
     return &self->message;
 }
 
+static void
+describe (weft_taken_t *self, const void *data, size_t size, uint32_t index)
+{
+    self->item = index;
+    self->size = (uint32_t)size;
+    weft_sha256 (data, size, self->sha256);
+}
+
+void
+weft_taken_convict (weft_taken_t *self,
+                    const void *data,
+                    size_t size,
+                    uint32_t index)
+{
+    describe (self, data, size, index);
+    refuse (self, WEFT_ECRASHED, crashed, "");
+    keep_sample (self, data, size);
+}
+
 void
 weft_taken_decode (weft_taken_t *self,
                    weft_decoder_t *decoder,
@@ -363,9 +383,7 @@ weft_taken_decode (weft_taken_t *self,
 {
     weft_decoded_t item;
     bool found = false;
-    self->item = index;
-    self->size = (uint32_t)size;
-    weft_sha256 (data, size, self->sha256);
+    describe (self, data, size, index);
     refuse (self, WEFT_EMALFORMED, "no alert in it", "");
     weft_decoder_into (decoder, &self->normal);
     weft_decoder_open (decoder, data, size);

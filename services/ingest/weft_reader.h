@@ -81,6 +81,12 @@ void weft_taken_decode (weft_taken_t *self,
                         size_t size,
                         uint32_t index);
 
+//  The same of one that ingest has died of: it is refused undecoded.
+void weft_taken_convict (weft_taken_t *self,
+                         const void *data,
+                         size_t size,
+                         uint32_t index);
+
 //  Whatever it was decoded to, it is refused.
 void weft_taken_refuse (weft_taken_t *self, int rc, weft_str_t why);
 
