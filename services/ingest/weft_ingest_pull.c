@@ -102,8 +102,8 @@ read_batch (ingest_t *self, size_t room)
         int rc = read_slot (self);
         if (rc == 1)
             continue;
-        self->idle = rc == WEFT_EAGAIN;
-        if (self->idle)
+        self->idle = rc == WEFT_EAGAIN && !weft_reader_amid (self->reader);
+        if (rc == WEFT_EAGAIN)
             return 0;
         if (rc)
             return self->n_slots ? 0 : rc;

@@ -20,6 +20,7 @@ struct weft_reader {
     uint64_t items;    //  of it so far
     uint32_t covers;   //  numbers that its next item stands for
     uint64_t refused;  //  of it so far, of a file's
+    uint32_t silent;   //  passed over in this turn
     uint8_t sha256[32];
 };
 
@@ -315,38 +316,54 @@ is_wanted (const weft_reader_t *self, int64_t offset)
            (uint64_t)offset % self->shares == self->share - 1;
 }
 
+//  One item of the open message, into `taken` if it is wanted: false at the
+//  message's end.
+static bool
+read_item (weft_reader_t *self, weft_taken_t *taken, bool wanted)
+{
+    bool full = self->message.at.part && self->items >= WEFT_INPUT_ITEMS_MOST;
+    if (!wanted)
+        return skip_item (self);
+    if (full)
+        return refuse_rest (self, taken);
+    if (!weft_hand_take (self->hand, key_of (self)))
+        return convict_item (self, taken);
+    bool there = decode_item (self, taken);
+    weft_hand_lay_down (self->hand);
+    return there;
+}
+
 int
 weft_reader_next (weft_reader_t *self, weft_taken_t *taken)
 {
-    for (;;) {
+    //  A few bytes can claim millions of items that nobody is told of: the loop
+    //  behind us has others to look after, a watchdog among them.
+    for (self->silent = 0; self->silent < WEFT_READER_SILENT_MOST;) {
         int rc = self->open ? 1 : open_message (self);
         if (rc != 1)
             return rc;
         int64_t offset = self->message.place.offset + (int64_t)self->items;
         bool wanted = is_wanted (self, offset);
-        bool there;
-        bool full =
-            self->message.at.part && self->items >= WEFT_INPUT_ITEMS_MOST;
-        if (!wanted) {
-            there = skip_item (self);
-        } else if (full) {
-            there = refuse_rest (self, taken);
-        } else if (!weft_hand_take (self->hand, key_of (self))) {
-            there = convict_item (self, taken);
-        } else {
-            there = decode_item (self, taken);
-            weft_hand_lay_down (self->hand);
-            if (there && taken->waits)
-                return WEFT_EAGAIN;
-        }
-        if (!there) {
+        taken->waits = false;
+        if (!read_item (self, taken, wanted)) {
             close_message (self);
             continue;
         }
+        if (taken->waits)
+            return WEFT_EAGAIN;
         count_item (self);
         if (wanted && is_told (self, taken))
             return 1;
+        self->silent++;
     }
+    taken->waits = false;
+    return WEFT_EAGAIN;
+}
+
+bool
+weft_reader_amid (const weft_reader_t *self)
+{
+    return self->silent == WEFT_READER_SILENT_MOST;
 }
 
 const weft_message_t *

@@ -12,6 +12,7 @@
 #include "weft_input.h"
 
 #define WEFT_READER_SAMPLE_MOST (1u << 20)  //  a larger refused one is not kept
+#define WEFT_READER_SILENT_MOST 16384       //  items passed over in one turn
 #define WEFT_READER_PATH_MOST 512           //  bytes of path#n, longer are cut
 
 //  One position as it was read.
@@ -55,10 +56,15 @@ WEFT_CHECK int weft_reader_seek (weft_reader_t *self,
                                  int64_t offset);
 
 //  The next item of the share; of a file's refused ones only the first
-//  WEFT_INPUT_ITEMS_MOST of a message, and one that says so: 1, 0 at the end, WEFT_EAGAIN if a stream has
-//  none now, or if its schema is on its way (then taken->waits, and taken->why
-//  says which), or an error of the class retry.
+//  WEFT_INPUT_ITEMS_MOST of a message, and one that says so: 1, 0 at the end,
+//  WEFT_EAGAIN if a stream has none now, if its schema is on its way (then
+//  taken->waits, and taken->why says which), or if there is more but it gives
+//  others a turn (weft_reader_amid); or an error of the class retry.
 WEFT_CHECK int weft_reader_next (weft_reader_t *self, weft_taken_t *taken);
+
+//  Has weft_reader_next given up its turn amid items of which nothing is told?
+//  Call it again without waiting.
+bool weft_reader_amid (const weft_reader_t *self);
 
 //  The message of the item that weft_reader_next gave last, and its SHA-256:
 //  taken->sha256. Borrows until the next call.

@@ -376,6 +376,45 @@ what_kills_as_it_is_opened_is_convicted (void **state)
     weft_buf_fini (&bytes);
 }
 
+//  Of a message with any number of refused items, those behind the letters are
+//  passed over in turns: whoever reads has something else to do, too.
+static void
+what_nobody_is_told_of_is_passed_in_turns (void **state)
+{
+    bench_t *bench = *state;
+    const int items = WEFT_INPUT_ITEMS_MOST + 1 + 2 * WEFT_READER_SILENT_MOST;
+    weft_taken_t taken = { 0 };
+    weft_buf_t bytes;
+    uint8_t *zeros = calloc (1, (size_t)items);
+    weft_buf_init (&bytes, 1 << 20);
+    put_container (&bytes,
+                   "{\"type\":\"record\",\"name\":\"other.alert\",\"fields\":["
+                   "{\"name\":\"a\",\"type\":\"long\"}]}",
+                   NULL, items, zeros, (size_t)items);
+    single_t one = { { .next = give_single, .advance = pass_single },
+                     bytes.data,
+                     bytes.size,
+                     false };
+    weft_reader_t *reader =
+        weft_reader_new (&one.input, bench->decoder, bench->hand, 1, 1);
+    for (int i = 0; i <= WEFT_INPUT_ITEMS_MOST; i++)
+        assert_int_equal (weft_reader_next (reader, &taken), 1);
+    for (int turn = 0; turn < 2; turn++) {
+        taken.waits = true;
+        assert_false (one.given);
+        assert_int_equal (weft_reader_next (reader, &taken), WEFT_EAGAIN);
+        assert_true (weft_reader_amid (reader));
+        assert_false (taken.waits);
+    }
+    assert_int_equal (weft_reader_next (reader, &taken), 0);
+    assert_false (weft_reader_amid (reader));
+    assert_true (one.given);
+    weft_reader_destroy (&reader);
+    weft_taken_fini (&taken);
+    weft_buf_fini (&bytes);
+    free (zeros);
+}
+
 //  What comes from a descriptor: how many messages, and positions in all.
 static void
 stream_gives (int fd, size_t messages, uint64_t positions)
@@ -450,6 +489,7 @@ main (void)
         T (shares_are_parts),
         T (another_file_is_another_input),
         T (what_kills_three_times_is_convicted),
+        T (what_nobody_is_told_of_is_passed_in_turns),
         T (what_kills_as_it_is_opened_is_convicted),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
