@@ -272,11 +272,9 @@ drop_gone (weft_curve_t *self)
     self->n_news = n;
 }
 
-int
-weft_curve_merge (weft_curve_t *self,
-                  weft_point_t *rows,
-                  size_t n,
-                  bool *changed)
+//  Merges without limits: *missing, how many rows were not there.
+static int
+take (weft_curve_t *self, weft_point_t *rows, size_t n, size_t *missing)
 {
     int rc = weft_point_room (&self->rows, &self->room, self->n + n);
     if (!rc)
@@ -286,13 +284,34 @@ weft_curve_merge (weft_curve_t *self,
     n = clean_dated (rows, n);
     if (!is_sorted (rows, n))
         qsort (rows, n, sizeof (*rows), compare);
-    size_t before = self->n, missing = join_all (self, rows, fold (rows, n));
+    *missing = join_all (self, rows, fold (rows, n));
+    insert_news (self, *missing);
+    return 0;
+}
+
+int
+weft_curve_merge (weft_curve_t *self,
+                  weft_point_t *rows,
+                  size_t n,
+                  bool *changed)
+{
+    size_t before = self->n, missing;
+    int rc = take (self, rows, n, &missing);
+    if (rc)
+        return rc;
     size_t news = self->n_news;
-    insert_news (self, missing);
     drop_oldest (self);
     if (self->n < before + missing)
         drop_gone (self);
     if (changed)
         *changed = self->n_news || (news && self->n != before);
     return 0;
+}
+
+int
+weft_curve_add (weft_curve_t *self, const weft_point_t *row)
+{
+    weft_point_t copy = *row;
+    size_t missing;
+    return take (self, &copy, 1, &missing);
 }

@@ -47,6 +47,10 @@ WEFT_CHECK int weft_curve_merge (weft_curve_t *self,
                                  size_t n,
                                  bool *changed);
 
+//  Merges one row, which stays however many there are and however old it is: for
+//  a curve that is not stored. WEFT_ENOMEM leaves it as it was.
+WEFT_CHECK int weft_curve_add (weft_curve_t *self, const weft_point_t *row);
+
 //  The row of a kind and key, NULL if there is none. Borrows until a change.
 const weft_point_t *
 weft_curve_find (const weft_curve_t *self, uint8_t kind, int64_t key);

@@ -82,11 +82,8 @@ add_trigger (weft_curve_t *curve, const weft_normal_t *normal)
     for (size_t i = 0; i < normal->n_rows; i++)
         if (normal->rows[i].kind == WEFT_KIND_D &&
             normal->rows[i].key == normal->trigger) {
-            weft_point_t row = normal->rows[i];
-            //  However old it is: this is not what is stored.
-            curve->rows_most = 0;
-            curve->days = 0;
-            int rc = weft_curve_merge (curve, &row, 1, NULL);
+            const weft_point_t row = normal->rows[i];
+            int rc = weft_curve_add (curve, &row);
             //  Of a source that is another object's by now the alert still says
             //  what it says; the history that is stored has the tombstone.
             const weft_point_t *there =

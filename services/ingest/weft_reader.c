@@ -178,6 +178,8 @@ fill_taken (weft_reader_t *self, weft_taken_t *taken, bool alone)
 {
     const weft_message_t *message = &self->message;
     self->alone = alone;
+    //  Bytes that a refusal has kept here are of another packet.
+    taken->sample_size = 0;
     taken->place = message->place;
     taken->offset = message->place.offset + (int64_t)self->items;
     taken->key = key_of (self);
