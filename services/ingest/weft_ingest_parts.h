@@ -131,6 +131,8 @@ typedef struct {
     int64_t refused_ms;      //  when it was last said that one is refused
     int error;               //  of the last pull, for ready
     int stream_error;        //  of the stream: it can never go on
+    int mark_error;          //  a position that was read could not be marked:
+                             //  only a restart reads it again
     slot_t slots[WEFT_INGEST_BATCH];
     size_t n_slots;
     step_t step;

@@ -78,7 +78,7 @@ read_slot (ingest_t *self)
     if (weft_ingest_watch_schema (self, &slot->taken, start / 1000000))
         return 1;
     fill_booking (self, slot);
-    rc = weft_ingest_mark (self, &slot->taken);
+    rc = self->mark_error = weft_ingest_mark (self, &slot->taken);
     if (rc)
         return rc;
     self->counts.read++;
@@ -449,6 +449,8 @@ weft_ingest_pull (void *arg, weft_intake_t *intake, size_t room)
 {
     ingest_t *self = arg;
     int rc = 0;
+    if (self->mark_error)
+        return self->mark_error;
     if (self->kafka && weft_kafka_rebalancing (self->kafka))
         self->stream_error = weft_kafka_beat (self->kafka, weft_time_ms ());
     if (self->stream_error)
