@@ -103,9 +103,14 @@ typedef struct {
     //  The packet store (weft_ingest_store.c).
     weft_packet_store_t *store;
     weft_packet_store_config_t store_config;
-    char *store_folder;      //  NULL: off
-    char store_why[256];     //  why it could not be opened
-    int64_t store_retry_ms;  //  when that is tried again
+    char *store_folder;       //  NULL: off
+    char store_why[256];      //  why it could not be opened
+    char store_told[256];     //  what of that was logged last, "": it is open
+    int64_t store_retry_ms;   //  when that, or to publish it, is tried again
+    char store_address[300];  //  where others get packets, "": nowhere
+    bool store_published;     //  that is in Redis
+    uint64_t store_skipped;   //  packets that it was not open for
+    weft_metric_t *store_stopped, *store_skipped_total;  //  as the store's
     int64_t kept_message;    //  first position of the message stored last,
     uint32_t kept_part;      //  in this partition of a stream
     weft_packet_ref_t kept;  //  and where it is

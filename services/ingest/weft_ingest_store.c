@@ -33,50 +33,87 @@ answer (void *arg, const char *rest, weft_buf_t *body, char *why, size_t room)
     return rc;
 }
 
-//  Where others reach our HTTP: false if they cannot.
-static bool
-name_address (const ingest_t *self,
-              const weft_stage_env_t *env,
-              char *address,
-              size_t room)
+//  Where others reach our HTTP: "" if they cannot.
+static void
+name_address (ingest_t *self, const weft_stage_env_t *env)
 {
     const char *http = weft_stage_http_address (env);
     const char *port = strrchr (http, ':');
     char host[256] = "";
+    char *address = self->store_address;
+    size_t room = sizeof (self->store_address);
+    *address = 0;
     if (*self->options->store_address) {
         snprintf (address, room, "%s", self->options->store_address);
-        return true;
+        return;
     }
     if (!port)
-        return false;
+        return;
     bool all =
         strncmp (http, "*:", 2) == 0 || strncmp (http, "0.0.0.0:", 8) == 0;
     if (all && gethostname (host, sizeof (host) - 1))
-        return false;
+        return;
     snprintf (address, room, "%s%s", host, all ? port : http);
-    return true;
+}
+
+//  What is wrong with it, when that is news.
+static void
+say_shut (ingest_t *self, int rc)
+{
+    weft_metric_set (self->store_stopped, 1);
+    if (!strcmp (self->store_told, self->store_why))
+        return;
+    snprintf (self->store_told, sizeof (self->store_told), "%s",
+              self->store_why);
+    if (rc == WEFT_ECONFIG)
+        weft_log (WEFT_ERROR, "INGEST-STORE-BAD", "%s", self->store_why);
+    else if (rc == WEFT_EIO)
+        weft_log (WEFT_ERROR, "STORE-STOPPED",
+                  "%s; packets are not stored until it can be opened",
+                  self->store_why);
+}
+
+static void
+say_open (ingest_t *self)
+{
+    weft_metric_set (self->store_stopped, 0);
+    if (*self->store_told)
+        weft_log (WEFT_INFO, "STORE-RESUMES",
+                  "%s; %llu packets were not stored", self->store_folder,
+                  (unsigned long long)self->store_skipped);
+    *self->store_told = 0;
+    self->store_skipped = 0;
+}
+
+//  Says where packets are served, once the store has its number.
+static int
+publish (ingest_t *self)
+{
+    int rc = 0;
+    if (*self->store_address && !self->store_published)
+        rc = weft_packet_number_publish (self->redis,
+                                         weft_packet_store_number (self->store),
+                                         self->store_address);
+    self->store_published = !rc;
+    return rc;
 }
 
 //  Tries to open the store: 0 also if the disk does not let us now.
 static int
-try_open (ingest_t *self, weft_redis_t *redis)
+try_open (ingest_t *self)
 {
-    int rc;
-    self->store =
-        weft_packet_store_new (&self->store_config, redis, &rc, self->store_why,
-                               sizeof (self->store_why));
-    if (self->store)
-        return 0;
+    int rc = 0;
+    if (!self->store)
+        self->store =
+            weft_packet_store_new (&self->store_config, self->redis, &rc,
+                                   self->store_why, sizeof (self->store_why));
     self->store_retry_ms = weft_time_ms () + WEFT_PACKET_RETRY_MS;
-    if (rc == WEFT_EIO) {
-        weft_log (WEFT_ERROR, "STORE-STOPPED",
-                  "%s; packets are not stored until it can be opened",
-                  self->store_why);
-        return 0;
+    if (self->store) {
+        say_open (self);
+        return publish (self);
     }
-    if (rc == WEFT_ECONFIG)
-        weft_log (WEFT_ERROR, "INGEST-STORE-BAD", "%s", self->store_why);
-    return rc;
+    say_shut (self, rc);
+    return rc == WEFT_EIO ? 0 : rc;
 }
 
 int
@@ -84,7 +121,7 @@ weft_ingest_open_store (ingest_t *self, const weft_stage_env_t *env)
 {
     const weft_ingest_options_t *options = self->options;
     const char *data_dir = weft_stage_data_dir (env);
-    char folder[WEFT_PACKET_PATH], address[300];
+    char folder[WEFT_PACKET_PATH];
     if (strcmp (options->store, "off") == 0)
         return 0;
     snprintf (folder, sizeof (folder), "%.4000s/packets",
@@ -100,10 +137,10 @@ weft_ingest_open_store (ingest_t *self, const weft_stage_env_t *env)
         .keep_bytes = (uint64_t)options->store_bytes,
         .free_bytes = (uint64_t)options->store_free,
     };
-    int rc = try_open (self, self->redis);
-    if (!rc && self->store && name_address (self, env, address, sizeof address))
-        rc = weft_packet_number_publish (
-            self->redis, weft_packet_store_number (self->store), address);
+    self->store_stopped = weft_gauge ("weft_store_stopped", "");
+    self->store_skipped_total = weft_counter ("weft_store_skipped_total", "");
+    name_address (self, env);
+    int rc = try_open (self);
     if (!rc)
         weft_http_route (ROUTE, answer, self->store_folder);
     return rc;
@@ -123,8 +160,9 @@ weft_ingest_beat_store (ingest_t *self, int64_t now_ms)
 {
     if (self->store)
         weft_packet_store_beat (self->store, now_ms);
-    else if (self->store_folder && now_ms >= self->store_retry_ms)
-        (void)!try_open (self, self->redis);
+    if (self->store_folder && !(self->store && self->store_published) &&
+        now_ms >= self->store_retry_ms)
+        (void)!try_open (self);
 }
 
 //  What is kept of the message that was read last.
@@ -171,6 +209,10 @@ weft_ingest_keep (ingest_t *self, slot_t *slot)
     }
     if (rc == WEFT_EIO && self->options->store_hold)
         return WEFT_EDOWN;
+    if (!self->store) {
+        self->store_skipped++;
+        weft_metric_add (self->store_skipped_total, 1);
+    }
     self->kept_message = message->place.offset;
     self->kept_part = message->at.part;
     self->kept = slot->ref;

@@ -203,6 +203,40 @@ def full_disk_that_holds():
                   store_hold=True)
 
 
+def full_at_the_start():
+    """Where there is no room even for the store's number, ingest starts without a
+    store, counts what it does not keep, and opens it when there is."""
+    with Mesh("a disk that is full at the start", redis=True) as m:
+        port, page = free_port(), 4096
+        alerts = simulate(m.path("sim"), 40)
+        try:
+            disk = SmallDisk(m, page, "ingest", "sink")
+        except PermissionError:
+            print("SKIP: a disk that is full at the start: only root can mount a small disk")
+            return
+        with disk:
+            with open(os.path.join(disk.path, "fill"), "wb") as f:
+                f.write(b"x" * page)
+            one = ingest(m, port, [alerts], stay=True, store=os.path.join(disk.path, "packets"))
+            refs_sink(m, [port])
+            m.start()
+            said(one, "STORE-STOPPED", "No space left on device")
+            check(one.metric("weft_store_stopped") == 1, "the metric does not say so")
+            wait_for(lambda: settled(m)["settled"] == 40, 60, "the stream goes on")
+            check(one.metric("weft_store_skipped_total") == 40,
+                  "%s are counted" % one.metric("weft_store_skipped_total"))
+            time.sleep(7)  # it is tried again every 5 s
+            check(len(one.events("STORE-STOPPED")) == 1, "said more than once")
+            check(not m.redis.command("HGET", "store:places", "1"), "it has a place")
+            disk.resize(60000000)
+            said(one, "STORE-RESUMES", "packets were not stored")
+            check("; 40 packets" in one.events("STORE-RESUMES")[0]["text"], "how many?")
+            wait_for(lambda: one.metric("weft_store_stopped") == 0, 10, "the metric says so")
+            wait_for(lambda: m.redis.command("HGET", "store:places", "1") == one.config["http"]["address"], 10,
+                     "its place is told")
+            m.drain()
+
+
 def standard_input():
     with Mesh("packets from standard input", redis=True) as m:
         port = free_port()
@@ -283,4 +317,4 @@ def a_damaged_segment():
 
 
 mesh.main([standard_input, killed_again_and_again, over_http, a_damaged_segment,
-           full_disk, full_disk_that_holds])
+           full_disk, full_disk_that_holds, full_at_the_start])
