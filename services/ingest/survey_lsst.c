@@ -317,6 +317,18 @@ fill_sso (weft_normal_t *normal, const weft_avro_value_t *const *values)
         WEFT_MARK (alert_v1, &normal->alert, sso);
 }
 
+//  An alert that does not tell which or when.
+static int
+name_absent (weft_normal_t *normal, const weft_point_t *row)
+{
+    if (row->id == NO_ID)
+        snprintf (normal->why, sizeof (normal->why), "diaSourceId is absent");
+    else
+        snprintf (normal->why, sizeof (normal->why),
+                  "midpointMjdTai is absent or not finite");
+    return WEFT_ERANGE;
+}
+
 static int
 finish (weft_normal_t *normal,
         const weft_avro_value_t *const *values,
@@ -329,8 +341,9 @@ finish (weft_normal_t *normal,
     weft_point_t row;
     weft_avro_layout_fill (&source_layout, v, &row);
     read_rest (&row, &source_rest, v);
-    bool dated = complete (&row, true);
-    int rc = weft_normal_check (normal, row.ra, row.dec, dated ? row.mjd : -1);
+    if (!complete (&row, true))
+        return name_absent (normal, &row);
+    int rc = weft_normal_check (normal, row.ra, row.dec, row.mjd);
     if (rc)
         return rc;
     normal->trigger = row.key;
