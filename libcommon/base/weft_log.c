@@ -3,6 +3,7 @@
 #include "weft_log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -14,6 +15,17 @@ static struct {
     char service[32];
     atomic_int level;
 } state = { "weft", WEFT_INFO };
+
+void
+weft_log_open (void)
+{
+    int fd;
+    do
+        fd = open ("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close (fd);
+}
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 

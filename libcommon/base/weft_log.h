@@ -14,6 +14,10 @@
 
 typedef enum { WEFT_DEBUG, WEFT_INFO, WEFT_WARN, WEFT_ERROR } weft_level_t;
 
+//  Descriptors 0 to 2 that are closed become /dev/null, so that no line goes into
+//  what is opened next. First thing in main.
+void weft_log_open (void);
+
 //  Names the process in each line and sets the lowest level that is written.
 //  Call once, before other threads start.
 void weft_log_init (const char *service, weft_level_t level);

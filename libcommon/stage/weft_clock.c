@@ -11,7 +11,7 @@
 
 //  A process has one clock. What was found, microseconds, and what was said.
 static atomic_llong ahead_us;
-static atomic_bool off;
+static atomic_bool off, asked;
 static double said_s;
 
 double
@@ -69,6 +69,7 @@ weft_clock_look (weft_redis_t *redis)
     bool was = atomic_load (&off), is = fabs (ahead_s) > WEFT_CLOCK_MOST_S;
     atomic_store (&ahead_us, llround (ahead_s * 1e6));
     atomic_store (&off, is);
+    atomic_store (&asked, true);
     if (is && (!was || fabs (ahead_s - said_s) > WEFT_CLOCK_MOST_S))
         tell (ahead_s, weft_redis_address (redis));
     else if (was && !is)
@@ -86,6 +87,12 @@ bool
 weft_clock_off (void)
 {
     return atomic_load (&off);
+}
+
+bool
+weft_clock_sure (void)
+{
+    return atomic_load (&asked) && !weft_clock_off ();
 }
 
 bool

@@ -27,6 +27,9 @@ void weft_clock_look (weft_redis_t *redis);
 double weft_clock_ahead_s (void);
 bool weft_clock_off (void);
 
+//  Has Redis been asked, and do the two agree? Any thread.
+bool weft_clock_sure (void);
+
 //  Can so many seconds have passed between a time that another host has told
 //  and now? Not if our clock is off, or it has yet to come. Any thread.
 bool weft_clock_may_be_age (double seconds);

@@ -257,6 +257,7 @@ weft_stage_main (int argc, char *argv[], const weft_stage_spec_t *spec)
     what_t what;
     char why[512];
     const char *wrong = NULL;
+    weft_log_open ();
     weft_stage_t *self = calloc (1, sizeof *self);
     if (!self)
         return 1;

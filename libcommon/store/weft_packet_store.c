@@ -236,12 +236,15 @@ look (weft_packet_store_t *self)
 }
 
 void
-weft_packet_store_beat (weft_packet_store_t *self, int64_t now_ms)
+weft_packet_store_beat (weft_packet_store_t *self, int64_t now_ms, bool sure)
 {
     if (!self->retain_ms || now_ms - self->retain_ms >= RETAIN_MS ||
         (self->stopped && now_ms >= self->retry_ms)) {
         self->retain_ms = now_ms;
-        weft_packet_retain (self->folder, self->config.keep_days,
+        //  Nothing is written to an old one any more, so it may go as well.
+        if (is_over (self, 0, now_ms))
+            close_segment (self);
+        weft_packet_retain (self->folder, sure ? self->config.keep_days : 0,
                             self->config.keep_bytes, now_us ());
     }
     if (now_ms - self->look_ms < LOOK_MS)

@@ -48,8 +48,10 @@ WEFT_CHECK int weft_packet_store_append (weft_packet_store_t *self,
                                          const weft_packet_t *packet,
                                          weft_packet_ref_t *ref);
 
-//  Each beat: old segments go, the disk's room is looked at.
-void weft_packet_store_beat (weft_packet_store_t *self, int64_t now_ms);
+//  Each beat: segments beyond keep_bytes go, and old ones if the clock that says
+//  so is `sure`; the disk's room is looked at.
+void
+weft_packet_store_beat (weft_packet_store_t *self, int64_t now_ms, bool sure);
 
 //  Why nothing is stored, NULL if it is. Borrows until the next call.
 const char *weft_packet_store_stopped (const weft_packet_store_t *self);

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "weft_clock.h"
 #include "weft_http.h"
 #include "weft_log.h"
 #include "weft_packet_number.h"
@@ -159,7 +160,7 @@ void
 weft_ingest_beat_store (ingest_t *self, int64_t now_ms)
 {
     if (self->store)
-        weft_packet_store_beat (self->store, now_ms);
+        weft_packet_store_beat (self->store, now_ms, weft_clock_sure ());
     if (self->store_folder && !(self->store && self->store_published) &&
         now_ms >= self->store_retry_ms)
         (void)!try_open (self);

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "weft_log.h"
+
 typedef struct {
     const char *name;
     const char *about;
@@ -76,6 +78,7 @@ run (const command_t *command, int argc, char *argv[])
 int
 main (int argc, char *argv[])
 {
+    weft_log_open ();
     if (argc < 2) {
         usage (stderr);
         return 2;

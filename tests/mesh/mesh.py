@@ -340,6 +340,10 @@ class Mesh:
                 elif gone and service != "ingest":
                     raise SystemExit(f"{gone[0].name} ended at start; see {gone[0].log}")
                 if service == "ingest" and gone:
+                    #  Files may have been read to their end; else nobody gets anything.
+                    for instance in gone:
+                        if instance.process.returncode > 0 and not revive:
+                            raise SystemExit(f"{instance.name} ended at start; see {instance.log}")
                     waiting.discard(service)
             time.sleep(0.05)
         if waiting:

@@ -49,8 +49,8 @@ static weft_packet_store_t *
 open_store (uint64_t segment_bytes)
 {
     const weft_packet_store_config_t config = { .folder = packets,
-                                                .segment_bytes =
-                                                    segment_bytes };
+                                                .segment_bytes = segment_bytes,
+                                                .keep_days = 500 };
     char why[256] = "";
     int rc;
     weft_packet_store_t *store =
@@ -331,7 +331,7 @@ little_room_stops_it_too (void **state)
     int rc;
     weft_packet_store_t *store =
         weft_packet_store_new (&config, NULL, &rc, why, sizeof why);
-    weft_packet_store_beat (store, weft_time_ms ());
+    weft_packet_store_beat (store, weft_time_ms (), true);
     assert_non_null (strstr (weft_packet_store_stopped (store), "left on"));
     make_packet (bytes, 100, 1, &packet);
     assert_int_equal (weft_packet_store_append (store, &packet, &ref),
@@ -375,6 +375,26 @@ old_segments_go (void **state)
     assert_int_equal (weft_packet_retain ("/nowhere", 1, 1, now_us), 0);
 }
 
+//  A clock that is ahead makes everything old.
+static void
+an_unsure_clock_removes_nothing (void **state)
+{
+    (void)state;
+    weft_packet_ref_t refs[2];
+    weft_packet_store_t *store = open_store (4096);
+    for (uint32_t i = 0; i < 2; i++)
+        append (store, 4000, i, &refs[i]);
+    set_age (refs[0].segment, 1000);
+    weft_packet_store_beat (store, weft_time_ms (), false);
+    assert_int_equal (read_one (&refs[0], 4000, 0), 0);
+    weft_packet_store_destroy (&store);
+    store = open_store (4096);
+    weft_packet_store_beat (store, weft_time_ms (), true);
+    assert_int_equal (read_one (&refs[0], 4000, 0), WEFT_ENOENT);
+    assert_int_equal (read_one (&refs[1], 4000, 1), 0);
+    weft_packet_store_destroy (&store);
+}
+
 static void
 a_segment_that_is_taken_away (void **state)
 {
@@ -385,7 +405,7 @@ a_segment_that_is_taken_away (void **state)
     append (store, 100, 1, &ref);
     segment_path (&ref, path);
     assert_int_equal (unlink (path), 0);
-    weft_packet_store_beat (store, weft_time_ms ());
+    weft_packet_store_beat (store, weft_time_ms (), true);
     append (store, 100, 2, &next);
     assert_int_equal (read_one (&next, 100, 2), 0);
     assert_int_equal (read_one (&ref, 100, 1), WEFT_ENOENT);
@@ -514,6 +534,7 @@ main (void)
         TEST (a_full_disk_stops_the_store),
         TEST (little_room_stops_it_too),
         TEST (old_segments_go),
+        TEST (an_unsure_clock_removes_nothing),
         TEST (a_segment_that_is_taken_away),
         TEST (references_as_text),
         TEST (over_http),
