@@ -2,9 +2,9 @@
 //
 //  Taken away: nothing more is read, what is in flight has a second to settle,
 //  what is settled is committed, the epoch goes up. Given: where each begins is
-//  looked up first, so that a gap is known by its size before anything is read.
-//  Both are left to the beat: the callback only notes them, and librdkafka
-//  waits until it is told that they are done.
+//  looked up first, so that a gap is known by its size before anything is read
+//  (weft_kafka_begin.c). Both are left to the beat: the callback only notes
+//  them, and librdkafka waits until it is told that they are done.
 
 #include "weft_kafka_parts.h"
 
@@ -15,40 +15,6 @@
 #define STORE_MS 250    //  between looks whether what is settled is safe
 #define LET_GO_MS 500   //  that a rebalance waits for that
 #define WAITS_MS 10000  //  that are worth a line
-#define PART_MOST 65536
-
-static weft_part_t *
-add_part (weft_kafka_t *self, const char *topic, int32_t partition)
-{
-    if (self->n_parts == self->room_parts) {
-        uint32_t room = self->room_parts ? 2 * self->room_parts : 16;
-        weft_part_t **moved =
-            realloc (self->parts, room * sizeof (*self->parts));
-        if (!moved)
-            return NULL;
-        self->parts = moved;
-        self->room_parts = room;
-    }
-    weft_part_t *part = calloc (1, sizeof (*part));
-    if (!part)
-        return NULL;
-    part->topic = strdup (topic);
-    part->mark = weft_watermark_new (WEFT_KAFKA_BEHIND_MOST);
-    if (!part->topic || !part->mark) {
-        free (part->topic);
-        weft_watermark_destroy (&part->mark);
-        free (part);
-        return NULL;
-    }
-    char labels[400];
-    snprintf (labels, sizeof (labels), "topic=\"%s\",partition=\"%d\"", topic,
-              partition);
-    part->partition = partition;
-    part->lag = weft_gauge ("weft_kafka_lag", labels);
-    part->stands_still = weft_gauge ("weft_kafka_paused", labels);
-    self->parts[self->n_parts++] = part;
-    return part;
-}
 
 weft_part_t *
 weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition)
@@ -250,162 +216,6 @@ weft_kafka_rebalance (rd_kafka_t *rk,
     (void)rd_kafka_assign (rk, NULL);
 }
 
-//  Its messages go to our own queue, so that events can be served while nothing
-//  is read.
-static void
-forward (weft_kafka_t *self, const weft_part_t *part)
-{
-    rd_kafka_queue_t *queue =
-        rd_kafka_queue_get_partition (self->rk, part->topic, part->partition);
-    if (!queue)
-        return;
-    rd_kafka_queue_forward (queue, self->data);
-    rd_kafka_queue_destroy (queue);
-}
-
-//  Kept until it stands beside the ledger.
-static int
-keep_gap (weft_kafka_t *self,
-          const rd_kafka_topic_partition_t *at,
-          const weft_start_t *start)
-{
-    weft_gap_t *moved =
-        realloc (self->found, (self->n_found + 1) * sizeof (*moved));
-    if (!moved)
-        return WEFT_ENOMEM;
-    self->found = moved;
-    weft_gap_t *gap = &moved[self->n_found++];
-    *gap = (weft_gap_t){ .partition = at->partition,
-                         .first = at->offset,
-                         .count = start->gap };
-    snprintf (gap->topic, sizeof (gap->topic), "%s", at->topic);
-    return 0;
-}
-
-const weft_gap_t *
-weft_kafka_gaps (const weft_kafka_t *self, size_t *n)
-{
-    *n = self->n_found;
-    return self->found;
-}
-
-void
-weft_kafka_gaps_listed (weft_kafka_t *self)
-{
-    self->n_found = 0;
-}
-
-static void
-say_start (weft_kafka_t *self,
-           const rd_kafka_topic_partition_t *at,
-           const weft_start_t *start,
-           int64_t high)
-{
-    long long from = start->offset, end = high;
-    if (start->kind == WEFT_START_GAP) {
-        weft_metric_add (self->gaps, (double)start->gap);
-        weft_log (WEFT_ERROR, "KAFKA-GAP",
-                  "%s/%d: %lld messages from offset %lld on were deleted by "
-                  "the broker's retention before they were read; going on at "
-                  "%lld. They are lost to this group: see retention.ms of the "
-                  "topic, or read them from the survey's archive",
-                  at->topic, at->partition, (long long)start->gap,
-                  (long long)at->offset, from);
-    } else if (start->kind == WEFT_START_BEYOND) {
-        snprintf (self->trouble, sizeof (self->trouble),
-                  "%s/%d: offset %lld is committed, but the partition ends at "
-                  "%lld: the topic was made anew; use another options.group, "
-                  "or reset the group's offsets",
-                  at->topic, at->partition, (long long)at->offset, end);
-        self->trouble_stays = true;
-        weft_log (WEFT_ERROR, "KAFKA-BEYOND-END", "%s", self->trouble);
-    } else {
-        weft_log (WEFT_INFO, "KAFKA-STARTS", "%s/%d at %lld, its end is %lld%s",
-                  at->topic, at->partition, from, end,
-                  start->kind == WEFT_START_FIRST
-                      ? "; the group has never read it"
-                      : "");
-    }
-}
-
-//  A partition that was found: into the assignment, from where it begins.
-static int
-admit (weft_kafka_t *self,
-       const rd_kafka_topic_partition_t *at,
-       int64_t low,
-       int64_t high,
-       rd_kafka_topic_partition_list_t *list)
-{
-    weft_start_t start =
-        weft_kafka_start (at->offset, low, high, self->from_end);
-    say_start (self, at, &start, high);
-    if (start.kind == WEFT_START_BEYOND)
-        return 0;
-    if (start.kind == WEFT_START_GAP && keep_gap (self, at, &start))
-        return WEFT_ENOMEM;
-    weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
-    if (!part && self->n_parts < PART_MOST)
-        part = add_part (self, at->topic, at->partition);
-    if (!part)
-        return WEFT_ENOMEM;
-    weft_watermark_reset (part->mark);
-    weft_kafka_forget_aside (part);
-    part->epoch++;
-    part->assigned = true;
-    part->paused = false;
-    part->start = part->stored = start.offset;
-    weft_metric_set (part->lag, (double)(high - start.offset));
-    forward (self, part);
-    rd_kafka_topic_partition_list_add (list, at->topic, at->partition)->offset =
-        weft_kafka_lanes_start (self, part, start.offset, high);
-    return 0;
-}
-
-//  A partition that is not there any more is left out and said; any other error
-//  is a reason to ask again.
-static bool
-is_gone (rd_kafka_resp_err_t err)
-{
-    return err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-           err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-           err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-}
-
-static rd_kafka_resp_err_t
-search_error (const weft_kafka_search_t *search)
-{
-    rd_kafka_resp_err_t err = search->err;
-    for (int i = 0; !err && i < search->list->cnt; i++)
-        if (!is_gone (search->ends[i].err))
-            err = search->ends[i].err;
-    return err;
-}
-
-static void
-begin (weft_kafka_t *self, weft_kafka_search_t *search)
-{
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new (search->list->cnt);
-    int rc = 0;
-    weft_kafka_well (self);
-    for (int i = 0; !rc && i < search->list->cnt; i++) {
-        const rd_kafka_topic_partition_t *at = &search->list->elems[i];
-        if (search->ends[i].err)
-            weft_log (WEFT_ERROR, "KAFKA-TOPIC-GONE", "%s/%d: %s", at->topic,
-                      at->partition, rd_kafka_err2str (search->ends[i].err));
-        else
-            rc = admit (self, at, search->ends[i].low, search->ends[i].high,
-                        list);
-    }
-    if (rc)
-        self->fatal = true;
-    (void)rd_kafka_assign (self->rk, list);
-    //  One that stood still when it was taken away would go on doing so.
-    (void)rd_kafka_resume_partitions (self->rk, list);
-    weft_kafka_lanes_assign (self);
-    rd_kafka_topic_partition_list_destroy (list);
-}
-
 //  One step of: look up where the given partitions begin, then begin.
 static void
 search_step (weft_kafka_t *self, int64_t now_ms)
@@ -427,7 +237,7 @@ search_step (weft_kafka_t *self, int64_t now_ms)
     }
     if (!atomic_load (&search->done))
         return;
-    rd_kafka_resp_err_t err = search_error (search);
+    rd_kafka_resp_err_t err = weft_kafka_search_error (search);
     if (atomic_load (&search->cancelled)) {
         self->search_at = now_ms;
     } else if (err) {
@@ -436,7 +246,7 @@ search_step (weft_kafka_t *self, int64_t now_ms)
                   rd_kafka_err2str (err));
         self->search_at = now_ms + SEARCH_AGAIN_MS;
     } else {
-        begin (self, search);
+        weft_kafka_begin (self, search);
         self->search_at = INT64_MAX;
     }
     weft_kafka_search_destroy (&self->search);

@@ -175,6 +175,12 @@ void weft_kafka_find_anew (weft_kafka_t *self);
 weft_part_t *
 weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
 
+//  weft_kafka_begin.c. What keeps a search's partitions from beginning, 0 if
+//  nothing does; one that is not there any more does not.
+rd_kafka_resp_err_t weft_kafka_search_error (const weft_kafka_search_t *search);
+//  Begins them.
+void weft_kafka_begin (weft_kafka_t *self, const weft_kafka_search_t *search);
+
 //  weft_kafka_end.c.
 void weft_kafka_leave (weft_kafka_t *self);
 //  Until then at most.

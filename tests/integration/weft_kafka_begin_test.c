@@ -1,0 +1,91 @@
+//  weft_kafka_begin_test.c - where a partition begins, and that it stays so.
+
+#include "kafka_mock.h"
+
+static weft_kafka_t *
+open_latest (const rig_t *rig, const char *topic)
+{
+    char *topics[] = { (char *)(uintptr_t)topic };
+    char why[WEFT_INPUT_WHY];
+    weft_kafka_config_t config = plain_config (rig->brokers, topics);
+    config.group = topic;
+    config.start = "latest";
+    weft_kafka_t *kafka = weft_kafka_new (&config, why);
+    if (!kafka)
+        fail_msg ("%s", why);
+    return kafka;
+}
+
+//  What the brokers know of a group, asked by somebody else. Negative: nothing.
+static int64_t
+committed (const rig_t *rig, const char *group, int32_t partition)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new ();
+    rd_kafka_conf_set (conf, "bootstrap.servers", rig->brokers, why,
+                       sizeof (why));
+    rd_kafka_conf_set (conf, "group.id", group, why, sizeof (why));
+    rd_kafka_t *rk = rd_kafka_new (RD_KAFKA_CONSUMER, conf, why, sizeof (why));
+    assert_non_null (rk);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new (1);
+    rd_kafka_topic_partition_list_add (list, group, partition);
+    assert_int_equal (rd_kafka_committed (rk, list, PATIENCE_MS), 0);
+    int64_t offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy (list);
+    rd_kafka_destroy (rk);
+    return offset;
+}
+
+//  Served, and nothing of it settled, until its group has committed the end.
+static void
+wait_committed (const rig_t *rig, weft_kafka_t *kafka, const char *topic)
+{
+    weft_message_t message;
+    int64_t until = weft_time_ms () + PATIENCE_MS;
+    for (int partition = 0; partition < PARTITIONS;) {
+        assert_true (weft_time_ms () < until);
+        assert_false (next (kafka, &message, 20));
+        if (committed (rig, topic, partition) == MESSAGES)
+            partition++;
+    }
+}
+
+//  A partition that the group has never read begins at its end, and that is the
+//  group's before anything has come: who starts again later, or comes in its
+//  place, goes on there, not at another end.
+static void
+the_latest_end_is_kept (void **state)
+{
+    const rig_t *rig = *state;
+    weft_message_t message;
+    fill_topic (*state, "latest");
+    weft_kafka_t *kafka = open_latest (rig, "latest");
+    wait_committed (rig, kafka, "latest");
+    produce (rig, "latest", MESSAGES, MESSAGES + 2);
+    for (int i = 0; i < 2 * PARTITIONS; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        check_text (&message);
+        (void)take (kafka, &message);
+    }
+    weft_kafka_destroy (&kafka);
+    produce (rig, "latest", MESSAGES + 2, MESSAGES + 3);
+
+    int seen[PARTITIONS] = { MESSAGES, MESSAGES };
+    kafka = open_latest (rig, "latest");
+    for (int i = 0; i < 3 * PARTITIONS; i++) {
+        assert_true (next (kafka, &message, PATIENCE_MS));
+        assert_int_equal (message.at.offset, seen[message.partition]++);
+        (void)take (kafka, &message);
+    }
+    weft_kafka_destroy (&kafka);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (the_latest_end_is_kept),
+    };
+    return RUN_WITH_KAFKA (tests, open_rig, close_rig);
+}
