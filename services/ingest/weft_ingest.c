@@ -113,6 +113,14 @@ open_kafka (ingest_t *self, char why[WEFT_INPUT_WHY])
                   "options.inputs and options.brokers: expected one of them");
         return WEFT_ECONFIG;
     }
+    //  What is no share of this process would count as settled.
+    if (self->shares != 1) {
+        snprintf (why, WEFT_INPUT_WHY,
+                  "options.share is '%s', expected 1/1 with options.brokers: "
+                  "the replicas of a group share its partitions by themselves",
+                  o->share);
+        return WEFT_ECONFIG;
+    }
     self->kafka = weft_kafka_new (&config, why);
     if (self->kafka)
         self->input = weft_kafka_input (self->kafka);

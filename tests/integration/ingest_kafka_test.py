@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Ingest as a member of a group, on librdkafka's own cluster."""
+
+import json
+import os
+import subprocess
+import sys
+
+from mesh import BUILD, Mesh, check, free_port, main, wait_for
+
+MOCK = os.path.join(BUILD, "tests", "kafka_mock_main")
+WEFT = os.path.join(BUILD, "bin", "weft")
+
+
+class Cluster:
+    def __init__(self):
+        self.popen = subprocess.Popen([MOCK], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, universal_newlines=True)
+        self.brokers = self.popen.stdout.readline().strip()
+        if self.brokers.startswith("SKIP"):
+            print(self.brokers)
+            sys.exit(77)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.popen.stdin.close()
+        self.popen.wait()
+
+    def do(self, *words):
+        self.popen.stdin.write(" ".join(map(str, words)) + "\n")
+        self.popen.stdin.flush()
+        check(self.popen.stdout.readline() == "done\n", "the cluster does %s" % (words,))
+
+    def put(self, topic, partition, data):
+        self.do("put", topic, partition, data.hex())
+
+
+def ingest_of(m, cluster, topic, **options):
+    return m.add("ingest", os.path.join(BUILD, "bin", "weft-ingest"), {
+        "service": {"data_dir": m.folder},
+        "link": {"bind": "127.0.0.1:%d" % free_port(), "outputs": ["sink"]},
+        "http": {"address": "127.0.0.1:%d" % free_port()},
+        "options": dict(brokers=cluster.brokers, topics=[topic], group="g", security="plaintext",
+                        store="off", **options)})
+
+
+def total(m):
+    run = subprocess.run([WEFT, "ledger", "--json", "--redis", m.redis.address],
+                         stdout=subprocess.PIPE, check=False)
+    return json.loads(run.stdout or b"{}").get("total", {})
+
+
+def a_share_of_a_group_is_refused():
+    with Mesh("a share of a group", redis=True) as m, Cluster() as cluster:
+        ingest = ingest_of(m, cluster, "shared", share="1/2")
+        m.start()
+        wait_for(lambda: not ingest.running(), 60, "ingest has ended")
+        check(ingest.wait() == 2, "it ended with %s" % ingest.popen.returncode)
+        said = ingest.events("INGEST-INPUT-BAD")
+        check(said and "options.share is '1/2', expected 1/1" in said[0]["text"], "said %s" % said)
+
+
+if __name__ == "__main__":
+    main([a_share_of_a_group_is_refused])
