@@ -37,6 +37,8 @@ add_part (weft_kafka_t *self, const char *topic, int32_t partition)
     snprintf (labels, sizeof (labels), "topic=\"%s\",partition=\"%d\"", topic,
               partition);
     part->partition = partition;
+    part->bad = part->harmed[WEFT_LANE_LIVE] = part->harmed[WEFT_LANE_BACK] =
+        -1;
     part->lag = weft_gauge ("weft_kafka_lag", labels);
     part->stands_still = weft_gauge ("weft_kafka_paused", labels);
     self->parts[self->n_parts++] = part;
@@ -56,11 +58,12 @@ forward (weft_kafka_t *self, const weft_part_t *part)
     rd_kafka_queue_destroy (queue);
 }
 
-//  Kept until it stands beside the ledger.
-static int
-keep_gap (weft_kafka_t *self,
-          const rd_kafka_topic_partition_t *at,
-          const weft_start_t *start)
+int
+weft_kafka_keep_gap (weft_kafka_t *self,
+                     const char *topic,
+                     int32_t partition,
+                     int64_t first,
+                     int64_t count)
 {
     weft_gap_t *moved =
         realloc (self->found, (self->n_found + 1) * sizeof (*moved));
@@ -68,10 +71,9 @@ keep_gap (weft_kafka_t *self,
         return WEFT_ENOMEM;
     self->found = moved;
     weft_gap_t *gap = &moved[self->n_found++];
-    *gap = (weft_gap_t){ .partition = at->partition,
-                         .first = at->offset,
-                         .count = start->gap };
-    snprintf (gap->topic, sizeof (gap->topic), "%s", at->topic);
+    *gap =
+        (weft_gap_t){ .partition = partition, .first = first, .count = count };
+    snprintf (gap->topic, sizeof (gap->topic), "%s", topic);
     return 0;
 }
 
@@ -136,7 +138,9 @@ admit (weft_kafka_t *self,
     say_start (self, at, &start, high);
     if (start.kind == WEFT_START_BEYOND)
         return 0;
-    if (start.kind == WEFT_START_GAP && keep_gap (self, at, &start))
+    if (start.kind == WEFT_START_GAP &&
+        weft_kafka_keep_gap (self, at->topic, at->partition, at->offset,
+                             start.gap))
         return WEFT_ENOMEM;
     weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
     if (!part && self->n_parts < PART_MOST)

@@ -69,8 +69,9 @@ may_store (weft_kafka_t *self, int64_t most_ms)
     return false;
 }
 
-//  Hands what is settled to the next commit. An error says that the partition
-//  is another member's by now: normal.
+//  Hands what is settled to the next commit, but not what lies behind a gap that
+//  nobody has listed yet. An error says that the partition is another member's
+//  by now: normal.
 void
 weft_kafka_store (weft_kafka_t *self, int64_t most_ms)
 {
@@ -78,7 +79,7 @@ weft_kafka_store (weft_kafka_t *self, int64_t most_ms)
     int64_t low;
     for (uint32_t i = 0; !news && i < self->n_parts; i++)
         news = has_news (self->parts[i], &low);
-    if (!news || !may_store (self, most_ms))
+    if (!news || self->n_found || !may_store (self, most_ms))
         return;
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new ((int)self->n_parts);
@@ -132,6 +133,7 @@ forget_assigned (weft_kafka_t *self)
         part->epoch++;
         weft_watermark_reset (part->mark);
         weft_kafka_forget_aside (part);
+        weft_kafka_forget_harm (part);
         weft_metric_set (part->lag, 0);
     }
     self->forgotten = false;

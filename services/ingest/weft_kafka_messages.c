@@ -89,9 +89,12 @@ is_early (const weft_kafka_t *self, weft_part_t *part)
 static int
 begin (weft_kafka_t *self, weft_part_t *part, const rd_kafka_message_t *m)
 {
-    if (!part)
-        return WEFT_ENOENT;
     int rc = WEFT_ENOENT;
+    if (!m->err && part->assigned &&
+        weft_kafka_step_over (self, part, m->offset)) {
+        weft_kafka_find_anew (self);
+        return WEFT_EAGAIN;
+    }
     if (weft_kafka_lanes_want (self, part, m)) {
         if (is_early (self, part))
             return WEFT_EAGAIN;
@@ -115,13 +118,13 @@ admit (weft_kafka_t *self, const rd_kafka_message_t *m)
         m->rkt
             ? weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition)
             : NULL;
-    int rc = begin (self, part, m);
+    int rc = part ? begin (self, part, m) : WEFT_ENOENT;
     if (m->err)
         return false;
     //  The backlog's lane may see the beginning of the live one.
     if (rc && rc != WEFT_EAGAIN && !self->from_back)
         weft_metric_add (self->strays, 1);
-    if (rc)
+    if (rc || !part)
         return false;
     if (weft_watermark_full (weft_kafka_ring (part, m->offset)))
         pause_part (self, part);

@@ -55,6 +55,9 @@ typedef struct weft_part {
     bool stands[WEFT_LANES];
     bool missed;  //  messages came all the same: they have to be read again
     weft_aside_t *aside[WEFT_LANES];
+    //  Offsets that cannot be read (weft_kafka_harm.c), -1: none. The highest
+    //  that was tried once more, and by lane the one that failed again.
+    int64_t bad, harmed[WEFT_LANES];
     weft_metric_t *lag, *stands_still;
 } weft_part_t;
 
@@ -178,7 +181,13 @@ weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition);
 //  weft_kafka_begin.c. What keeps a search's partitions from beginning, 0 if
 //  nothing does; one that is not there any more does not.
 rd_kafka_resp_err_t weft_kafka_search_error (const weft_kafka_search_t *search);
-//  Begins them.
+//  Messages that nobody has: kept until they stand beside the ledger.
+WEFT_CHECK int weft_kafka_keep_gap (weft_kafka_t *self,
+                                    const char *topic,
+                                    int32_t partition,
+                                    int64_t first,
+                                    int64_t count);
+//  Begins a search's partitions.
 void weft_kafka_begin (weft_kafka_t *self, const weft_kafka_search_t *search);
 
 //  weft_kafka_end.c.
@@ -229,6 +238,16 @@ void weft_kafka_forget_aside (weft_part_t *part);
 size_t weft_kafka_aside (const weft_part_t *part);
 //  Fetches on, unless there is another reason to stand still.
 void weft_kafka_resume (weft_kafka_t *self, weft_part_t *part, int lane);
+
+//  weft_kafka_harm.c. What lies at `offset` cannot be read: it is tried once
+//  more; if it was, true: the lane stands still there, or steps over it.
+bool weft_kafka_harm (weft_kafka_t *self, weft_part_t *part, int64_t offset);
+//  A message of the open lane has come: what could not be read before it is a
+//  gap now. WEFT_ENOMEM: call again.
+WEFT_CHECK int
+weft_kafka_step_over (weft_kafka_t *self, weft_part_t *part, int64_t offset);
+void weft_kafka_forget_harm (weft_part_t *part);
+
 //  weft_kafka_token.c: librdkafka wants a token.
 void weft_kafka_token (rd_kafka_t *rk, const char *config, void *opaque);
 

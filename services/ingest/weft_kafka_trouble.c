@@ -214,6 +214,31 @@ weft_kafka_look_at_stamp (weft_kafka_t *self, const rd_kafka_message_t *m)
               ahead_s);
 }
 
+static void
+harmed (weft_kafka_t *self, const rd_kafka_message_t *m, const char *text)
+{
+    weft_part_t *part =
+        m->rkt
+            ? weft_kafka_part (self, rd_kafka_topic_name (m->rkt), m->partition)
+            : NULL;
+    if (!part || !part->assigned)
+        return;
+    if (!weft_kafka_harm (self, part, m->offset)) {
+        weft_log (WEFT_WARN, "KAFKA-READ-AGAIN", "%s/%d at %lld: %s: %s",
+                  part->topic, part->partition, (long long)m->offset,
+                  rd_kafka_err2name (m->err), text);
+        return;
+    }
+    char what[400];
+    snprintf (what, sizeof (what),
+              "%s/%d cannot be read at offset %lld, nor what lies behind it, "
+              "nothing is committed past it; is the broker's disk well? To "
+              "give it up, set the group's offset behind it",
+              part->topic, part->partition, (long long)m->offset);
+    trouble (self, "KAFKA-CORRUPT", what, text);
+    self->trouble_stays = true;
+}
+
 void
 weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m)
 {
@@ -243,6 +268,11 @@ weft_kafka_bad_message (weft_kafka_t *self, const rd_kafka_message_t *m)
                  text);
         //  Told once; a partition that may be looked at says nothing of it.
         self->trouble_stays = true;
+        break;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+        harmed (self, m, text);
         break;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
         weft_log (WEFT_WARN, "KAFKA-AWAY", "%s", text);
