@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "weft_log.h"
+
 enum { METRICS_MOST = 1024, BOUNDS_MOST = 24, TEXT_MOST = 256 };
 
 typedef enum { COUNTER, GAUGE, HISTOGRAM } kind_t;
@@ -19,13 +21,15 @@ struct weft_metric {
     //  Observations in each bucket (not cumulated), the last one beyond all
     //  bounds; only of histograms.
     _Atomic uint64_t *counts;
+    size_t users;  //  who have asked for it and not given it back
 };
 
-//  Append only: a metric is complete before `n` counts it, so that the HTTP
-//  thread reads without the lock.
+//  The lock is between those who register, give back and write the text; the
+//  values themselves are atomic.
 static struct {
-    pthread_mutex_t lock;  //  between those who register
-    atomic_size_t n;
+    pthread_mutex_t lock;
+    size_t n;
+    bool full;  //  that it was once has been said
     weft_metric_t *metrics[METRICS_MOST];
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -34,8 +38,7 @@ static weft_metric_t overflow = { .kind = GAUGE, .name = "weft_overflow" };
 static weft_metric_t *
 find (const char *name, const char *labels)
 {
-    size_t n = atomic_load_explicit (&all.n, memory_order_acquire);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < all.n; i++)
         if (strcmp (all.metrics[i]->name, name) == 0 &&
             strcmp (all.metrics[i]->labels, labels) == 0)
             return all.metrics[i];
@@ -45,11 +48,10 @@ find (const char *name, const char *labels)
 static weft_metric_t *
 make (kind_t kind, const char *name, const char *labels, const double *bounds)
 {
-    size_t n = atomic_load_explicit (&all.n, memory_order_relaxed);
     bool fits = strlen (name) < sizeof overflow.name &&
                 strlen (labels) < sizeof overflow.labels;
     weft_metric_t *self =
-        fits && n < METRICS_MOST ? calloc (1, sizeof *self) : NULL;
+        fits && all.n < METRICS_MOST ? calloc (1, sizeof *self) : NULL;
     if (!self)
         return &overflow;
     self->kind = kind;
@@ -65,8 +67,7 @@ make (kind_t kind, const char *name, const char *labels, const double *bounds)
         }
         memcpy (self->bounds, bounds, self->n_bounds * sizeof *bounds);
     }
-    all.metrics[n] = self;
-    atomic_store_explicit (&all.n, n + 1, memory_order_release);
+    all.metrics[all.n++] = self;
     return self;
 }
 
@@ -76,15 +77,41 @@ find_or_make (kind_t kind,
               const char *labels,
               const double *bounds)
 {
-    weft_metric_t *self = find (name, labels);
-    if (self)
-        return self;
     pthread_mutex_lock (&all.lock);
-    self = find (name, labels);
+    weft_metric_t *self = find (name, labels);
     if (!self)
         self = make (kind, name, labels, bounds);
+    self->users++;
+    bool said = self != &overflow || all.full;
+    all.full |= self == &overflow;
     pthread_mutex_unlock (&all.lock);
+    if (!said)
+        weft_log (WEFT_WARN, "METRICS-FULL",
+                  "%s{%s} is not exported, and others may not be: there are "
+                  "%d metrics already, or its labels have more than %d bytes",
+                  name, labels, METRICS_MOST, TEXT_MOST - 1);
     return self;
+}
+
+void
+weft_metric_drop (weft_metric_t **self_p)
+{
+    weft_metric_t *self = *self_p;
+    size_t at = 0;
+    *self_p = NULL;
+    if (!self || self == &overflow)
+        return;
+    pthread_mutex_lock (&all.lock);
+    if (--self->users == 0) {
+        while (all.metrics[at] != self)
+            at++;
+        //  The others stay in their order.
+        memmove (all.metrics + at, all.metrics + at + 1,
+                 (--all.n - at) * sizeof (*all.metrics));
+        free (self->counts);
+        free (self);
+    }
+    pthread_mutex_unlock (&all.lock);
 }
 
 weft_metric_t *
@@ -213,8 +240,9 @@ write_family (size_t first, size_t n, weft_buf_t *out)
 void
 weft_metrics_write (weft_buf_t *out)
 {
-    size_t n = atomic_load_explicit (&all.n, memory_order_acquire);
-    for (size_t i = 0; i < n; i++)
+    pthread_mutex_lock (&all.lock);
+    for (size_t i = 0; i < all.n; i++)
         if (is_first (i))
-            write_family (i, n, out);
+            write_family (i, all.n, out);
+    pthread_mutex_unlock (&all.lock);
 }

@@ -13,12 +13,17 @@ typedef struct weft_metric weft_metric_t;
 
 //  Finds or makes a metric. `labels` is written as it stands between the
 //  braces, e.g. "stage=\"feature\",outcome=\"settled\"". Never NULL: beyond the
-//  ceiling (1,024 metrics) a shared overflow metric is returned.
+//  ceiling (1,024 metrics) a shared overflow metric is returned, which is in no
+//  text, and that is logged once.
 weft_metric_t *weft_counter (const char *name, const char *labels);
 weft_metric_t *weft_gauge (const char *name, const char *labels);
 //  `bounds` ends with 0; upper bounds in the metric's unit, ascending.
 weft_metric_t *
 weft_histogram (const char *name, const char *labels, const double *bounds);
+
+//  Gives a metric back and sets *self_p to NULL. When everybody who has asked
+//  for it has, it leaves the text and makes room for another. Safe on NULL.
+void weft_metric_drop (weft_metric_t **self_p);
 
 void weft_metric_add (weft_metric_t *self, double n);
 void weft_metric_set (weft_metric_t *self, double value);

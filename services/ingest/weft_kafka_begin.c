@@ -10,18 +10,29 @@
 
 #define PART_MOST 65536
 
+static int
+make_room (weft_kafka_t *self)
+{
+    uint32_t room = self->room_parts ? 2 * self->room_parts : 16;
+    if (self->n_parts < self->room_parts)
+        return 0;
+    weft_part_t **moved = realloc (self->parts, room * sizeof (*self->parts));
+    if (!moved)
+        return WEFT_ENOMEM;
+    self->parts = moved;
+    moved = realloc (self->sought, room * sizeof (*self->sought));
+    if (!moved)
+        return WEFT_ENOMEM;
+    self->sought = moved;
+    self->room_parts = room;
+    return 0;
+}
+
 static weft_part_t *
 add_part (weft_kafka_t *self, const char *topic, int32_t partition)
 {
-    if (self->n_parts == self->room_parts) {
-        uint32_t room = self->room_parts ? 2 * self->room_parts : 16;
-        weft_part_t **moved =
-            realloc (self->parts, room * sizeof (*self->parts));
-        if (!moved)
-            return NULL;
-        self->parts = moved;
-        self->room_parts = room;
-    }
+    if (self->n_parts == PART_MOST || make_room (self))
+        return NULL;
     weft_part_t *part = calloc (1, sizeof (*part));
     if (!part)
         return NULL;
@@ -33,16 +44,48 @@ add_part (weft_kafka_t *self, const char *topic, int32_t partition)
         free (part);
         return NULL;
     }
-    char labels[400];
-    snprintf (labels, sizeof (labels), "topic=\"%s\",partition=\"%d\"", topic,
-              partition);
     part->partition = partition;
-    part->bad = part->harmed[WEFT_LANE_LIVE] = part->harmed[WEFT_LANE_BACK] =
-        -1;
+    part->bad = -1;
+    weft_kafka_forget_harm (part);
+    self->sought[self->n_parts] = self->parts[self->n_parts] = part;
+    part->number = ++self->n_parts;
+    return part;
+}
+
+static void
+open_gauges (weft_part_t *part)
+{
+    char labels[400];
+    if (part->lag)
+        return;
+    snprintf (labels, sizeof (labels), "topic=\"%s\",partition=\"%d\"",
+              part->topic, part->partition);
     part->lag = weft_gauge ("weft_kafka_lag", labels);
     part->stands_still = weft_gauge ("weft_kafka_paused", labels);
-    self->parts[self->n_parts++] = part;
-    return part;
+}
+
+void
+weft_kafka_drop_gauges (weft_part_t *part)
+{
+    weft_metric_drop (&part->lag);
+    weft_metric_drop (&part->stands_still);
+}
+
+//  Surveys make a topic a night: those of before have no gauges, and are not in
+//  the way of who looks for a message's partition.
+void
+weft_kafka_leave_gone (weft_kafka_t *self)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < self->n_parts; i++)
+        if (self->parts[i]->assigned)
+            self->sought[n++] = self->parts[i];
+    for (uint32_t i = 0; i < self->n_parts; i++) {
+        if (self->parts[i]->assigned)
+            continue;
+        self->sought[n++] = self->parts[i];
+        weft_kafka_drop_gauges (self->parts[i]);
+    }
 }
 
 //  Its messages go to our own queue, so that events can be served while nothing
@@ -143,10 +186,11 @@ admit (weft_kafka_t *self,
                              start.gap))
         return WEFT_ENOMEM;
     weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
-    if (!part && self->n_parts < PART_MOST)
+    if (!part)
         part = add_part (self, at->topic, at->partition);
     if (!part)
         return WEFT_ENOMEM;
+    open_gauges (part);
     weft_watermark_reset (part->mark);
     weft_kafka_forget_aside (part);
     part->epoch++;
@@ -214,6 +258,7 @@ weft_kafka_begin (weft_kafka_t *self, const weft_kafka_search_t *search)
     }
     if (rc)
         self->fatal = true;
+    weft_kafka_leave_gone (self);
     (void)rd_kafka_assign (self->rk, list);
     //  One that stood still when it was taken away would go on doing so.
     (void)rd_kafka_resume_partitions (self->rk, list);

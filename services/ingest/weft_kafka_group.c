@@ -20,9 +20,9 @@ weft_part_t *
 weft_kafka_part (weft_kafka_t *self, const char *topic, int32_t partition)
 {
     for (uint32_t i = 0; i < self->n_parts; i++)
-        if (self->parts[i]->partition == partition &&
-            !strcmp (self->parts[i]->topic, topic))
-            return self->parts[i];
+        if (self->sought[i]->partition == partition &&
+            !strcmp (self->sought[i]->topic, topic))
+            return self->sought[i];
     return NULL;
 }
 
@@ -225,6 +225,7 @@ search_step (weft_kafka_t *self, int64_t now_ms)
     weft_kafka_search_t *search = self->search;
     if (!search && !self->given->cnt) {
         (void)rd_kafka_assign (self->rk, self->given);
+        weft_kafka_leave_gone (self);
         self->search_at = INT64_MAX;
         weft_log (WEFT_INFO, "KAFKA-NO-PARTITIONS",
                   "the group has given this member none: there are more "
@@ -300,11 +301,13 @@ weft_kafka_group_close (weft_kafka_t *self)
             free (part->names[k]);
         free (part->names);
         weft_kafka_forget_aside (part);
+        weft_kafka_drop_gauges (part);
         weft_watermark_destroy (&part->mark);
         weft_watermark_destroy (&part->live);
         free (part->topic);
         free (part);
     }
     free (self->parts);
+    free (self->sought);
     free (self->found);
 }

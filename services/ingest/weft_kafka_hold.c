@@ -18,8 +18,9 @@ static void
 stand (weft_part_t *part, int lane, bool still)
 {
     part->stands[lane] = still;
-    weft_metric_set (part->stands_still, part->stands[WEFT_LANE_LIVE] ||
-                                             part->stands[WEFT_LANE_BACK]);
+    if (part->stands_still)
+        weft_metric_set (part->stands_still, part->stands[WEFT_LANE_LIVE] ||
+                                                 part->stands[WEFT_LANE_BACK]);
 }
 
 //  Returns new: a copy of the message that is open.

@@ -133,15 +133,6 @@ admit (weft_kafka_t *self, const rd_kafka_message_t *m)
     return true;
 }
 
-static uint32_t
-number_of (const weft_kafka_t *self, const weft_part_t *part)
-{
-    for (uint32_t i = 0; i < self->n_parts; i++)
-        if (self->parts[i] == part)
-            return i + 1;
-    return 0;
-}
-
 static void
 fill_place (weft_kafka_t *self, int64_t offset, weft_message_t *message)
 {
@@ -152,9 +143,7 @@ fill_place (weft_kafka_t *self, int64_t offset, weft_message_t *message)
     *message = (weft_message_t){
         .place = { .offset = offset },
         .path = self->path,
-        .at = { .part = number_of (self, part),
-                .epoch = part->epoch,
-                .offset = offset },
+        .at = { .part = part->number, .epoch = part->epoch, .offset = offset },
         .partition = part->partition,
     };
 }

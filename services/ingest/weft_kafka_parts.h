@@ -58,7 +58,8 @@ typedef struct weft_part {
     //  Offsets that cannot be read (weft_kafka_harm.c), -1: none. The highest
     //  that was tried once more, and by lane the one that failed again.
     int64_t bad, harmed[WEFT_LANES];
-    weft_metric_t *lag, *stands_still;
+    uint32_t number;                    //  in the order they came, from 1
+    weft_metric_t *lag, *stands_still;  //  NULL once it has gone
 } weft_part_t;
 
 //  Finds out where partitions begin, in a thread of its own: librdkafka has no
@@ -96,7 +97,8 @@ struct weft_kafka {
     rd_kafka_queue_t *events;  //  rebalances, errors, logs
     rd_kafka_queue_t *data;    //  messages
     int fd;                    //  an eventfd that both queues write
-    weft_part_t **parts;
+    weft_part_t **parts;       //  by their number
+    weft_part_t **sought;      //  the same, those that are assigned first
     uint32_t n_parts, room_parts;
     rd_kafka_message_t *current;  //  the message that is open
     weft_aside_t *reopened;       //  or this one, that was put aside
@@ -187,6 +189,9 @@ WEFT_CHECK int weft_kafka_keep_gap (weft_kafka_t *self,
                                     int32_t partition,
                                     int64_t first,
                                     int64_t count);
+void weft_kafka_drop_gauges (weft_part_t *part);
+//  An assignment is complete: what is not of it stays behind.
+void weft_kafka_leave_gone (weft_kafka_t *self);
 //  Begins a search's partitions.
 void weft_kafka_begin (weft_kafka_t *self, const weft_kafka_search_t *search);
 

@@ -2,6 +2,8 @@
 
 #include "kafka_mock.h"
 
+#include "weft_metrics.h"
+
 static weft_kafka_t *
 open_latest (const rig_t *rig, const char *topic)
 {
@@ -81,11 +83,55 @@ the_latest_end_is_kept (void **state)
     weft_kafka_destroy (&kafka);
 }
 
+//  Serves a member until its gauge of a topic is in the text, or no longer is.
+static void
+wait_gauge (weft_kafka_t *kafka, const char *sign, bool there)
+{
+    weft_message_t message;
+    int64_t until = weft_time_ms () + PATIENCE_MS;
+    for (bool found = !there; found != there;) {
+        assert_true (weft_time_ms () < until);
+        if (next (kafka, &message, 20)) {
+            weft_position_t at = take (kafka, &message);
+            weft_kafka_end (kafka, &at);
+        }
+        weft_buf_t buf;
+        weft_buf_init (&buf, 1 << 20);
+        weft_metrics_write (&buf);
+        weft_buf_add (&buf, "", 1);
+        found = strstr ((char *)buf.data, sign) != NULL;
+        weft_buf_fini (&buf);
+    }
+}
+
+//  A topic that goes takes its gauges along, the others keep theirs; it may come
+//  again.
+static void
+a_topic_of_before_has_no_gauge (void **state)
+{
+    const rig_t *rig = *state;
+    char one[] = "weft_kafka_lag{topic=\"day_1\",partition=\"1\"}",
+         two[] = "weft_kafka_lag{topic=\"day_2\",partition=\"1\"}";
+    fill_topic (*state, "day_1");
+    fill_topic (*state, "day_2");
+    weft_kafka_t *kafka = open_member (rig, "^day_.*");
+    wait_gauge (kafka, one, true);
+    wait_gauge (kafka, two, true);
+    rd_kafka_mock_topic_set_error (rig->cluster, "day_1",
+                                   RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    wait_gauge (kafka, one, false);
+    wait_gauge (kafka, two, true);
+    rd_kafka_mock_topic_set_error (rig->cluster, "day_1", 0);
+    wait_gauge (kafka, one, true);
+    weft_kafka_destroy (&kafka);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (the_latest_end_is_kept),
+        cmocka_unit_test (a_topic_of_before_has_no_gauge),
     };
     return RUN_WITH_KAFKA (tests, open_rig, close_rig);
 }

@@ -69,6 +69,35 @@ labels_are_escaped (void **state)
     assert_true (strlen (out) < 8);
 }
 
+//  One that is given back by all who have it leaves, and makes room.
+static void
+what_is_given_back_leaves (void **state)
+{
+    (void)state;
+    weft_buf_t buf;
+    weft_metric_t *stays = weft_gauge ("t_night", "n=\"stays\"");
+    for (int i = 0; i < 3000; i++) {
+        char labels[32];
+        snprintf (labels, sizeof labels, "n=\"%d\"", i);
+        weft_metric_t *a = weft_gauge ("t_night", labels);
+        weft_metric_t *b = weft_gauge ("t_night", labels);
+        assert_ptr_equal (a, b);
+        weft_metric_set (b, i);
+        weft_metric_drop (&a);
+        assert_null (a);
+        if (i == 2999)
+            assert_non_null (
+                strstr (written (&buf), "t_night{n=\"2999\"} 2999\n"));
+        weft_metric_drop (&b);
+    }
+    weft_buf_fini (&buf);
+    assert_null (strstr (written (&buf), "n=\"2999\""));
+    assert_non_null (strstr ((char *)buf.data, "t_night{n=\"stays\"} 0\n"));
+    weft_buf_fini (&buf);
+    weft_metric_drop (&stays);
+    weft_metric_drop (&stays);
+}
+
 static void
 there_is_a_ceiling (void **state)
 {
@@ -80,6 +109,9 @@ there_is_a_ceiling (void **state)
         last = weft_counter ("t_many", labels);
         weft_metric_add (last, 1);
     }
+    weft_metric_t *more = weft_gauge ("t_more", "");
+    assert_ptr_equal (last, more);
+    weft_metric_drop (&more);
     assert_ptr_equal (last, weft_gauge ("t_more", ""));
 }
 
@@ -90,6 +122,7 @@ main (void)
         cmocka_unit_test (counters_and_gauges),
         cmocka_unit_test (histograms),
         cmocka_unit_test (labels_are_escaped),
+        cmocka_unit_test (what_is_given_back_leaves),
         cmocka_unit_test (there_is_a_ceiling),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
