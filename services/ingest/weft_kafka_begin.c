@@ -217,13 +217,15 @@ is_gone (rd_kafka_resp_err_t err)
            err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
+//  Without an answer of its own a partition would count as never read.
 rd_kafka_resp_err_t
 weft_kafka_search_error (const weft_kafka_search_t *search)
 {
     rd_kafka_resp_err_t err = search->err;
     for (int i = 0; !err && i < search->list->cnt; i++)
         if (!is_gone (search->ends[i].err))
-            err = search->ends[i].err;
+            err = search->ends[i].err ? search->ends[i].err
+                                      : search->list->elems[i].err;
     return err;
 }
 

@@ -2,7 +2,7 @@
 
 #include "unit/testing.h"
 
-#include "weft_kafka_start.h"
+#include "weft_kafka_parts.h"
 
 static void
 check (int64_t committed,
@@ -31,10 +31,43 @@ begins_where_it_should (void **state)
     check (91, 5, 90, false, (weft_start_t){ WEFT_START_BEYOND, 0, 0 });
 }
 
+//  Each partition has its own answers: what is committed, and where it ends. One
+//  that is not there any more keeps the others from nothing.
+static void
+an_error_of_one_partition_is_one (void **state)
+{
+    (void)state;
+    weft_kafka_search_t search = { .list =
+                                       rd_kafka_topic_partition_list_new (2) };
+    search.ends = calloc (2, sizeof (*search.ends));
+    assert_non_null (search.ends);
+    for (int i = 0; i < 2; i++)
+        rd_kafka_topic_partition_list_add (search.list, "night", i);
+    assert_int_equal (weft_kafka_search_error (&search), 0);
+    search.list->elems[1].err = RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+    assert_int_equal (weft_kafka_search_error (&search),
+                      RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT);
+    search.ends[1].err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    assert_int_equal (weft_kafka_search_error (&search),
+                      RD_KAFKA_RESP_ERR__TIMED_OUT);
+    search.ends[1].err = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    assert_int_equal (weft_kafka_search_error (&search), 0);
+    search.list->elems[0].err = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    assert_int_equal (weft_kafka_search_error (&search),
+                      RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    search.err = RD_KAFKA_RESP_ERR__TRANSPORT;
+    assert_int_equal (weft_kafka_search_error (&search),
+                      RD_KAFKA_RESP_ERR__TRANSPORT);
+    free (search.ends);
+    rd_kafka_topic_partition_list_destroy (search.list);
+}
+
 int
 main (void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test (
-        begins_where_it_should) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (begins_where_it_should),
+        cmocka_unit_test (an_error_of_one_partition_is_one),
+    };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
