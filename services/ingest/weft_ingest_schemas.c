@@ -83,7 +83,7 @@ weft_ingest_wait_schema (ingest_t *self, const weft_taken_t *taken)
         self->waits_ms = now_ms;
     bool lasts = !said && now_ms - self->waits_ms >= SAY_MS;
     //  Where one waits the next need not find out how long.
-    if (self->kafka && self->pauses && (lasts || self->n_waits) &&
+    if (self->kafka && (lasts || self->n_waits) &&
         weft_ingest_put_aside (self, taken)) {
         *self->waits = 0;
         self->waits_ms = 0;

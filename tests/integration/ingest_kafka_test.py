@@ -3,6 +3,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 
@@ -62,5 +63,21 @@ def a_share_of_a_group_is_refused():
         check(said and "options.share is '1/2', expected 1/1" in said[0]["text"], "said %s" % said)
 
 
+def a_schema_that_waits_holds_up_its_partition_alone():
+    with Mesh("a schema that waits, without pauses", redis=True) as m, Cluster() as cluster:
+        cluster.do("topic", "waits", 2)
+        #  A registry that never answers.
+        ingest = ingest_of(m, cluster, "waits", pause_on_schema="false", start="earliest",
+                           registry="http://127.0.0.1:%d" % free_port())
+        cluster.put("waits", 0, b"\0" + struct.pack(">I", 7) + b"a packet of schema 7")
+        m.start()
+        wait_for(lambda: any("schema id 7" in e["text"] for e in ingest.events("INGEST-SCHEMA-WAITED")),
+                 60, "it is said that schema 7 is waited for")
+        cluster.put("waits", 1, b"what is no packet")
+        wait_for(lambda: total(m).get("dead") == 1, 60, "the other partition is read on")
+        said = ingest.events("INGEST-SCHEMA-WAITED")
+        check("waits/0 stands still at offset 0" in said[0]["text"], "said %s" % said)
+
+
 if __name__ == "__main__":
-    main([a_share_of_a_group_is_refused])
+    main([a_share_of_a_group_is_refused, a_schema_that_waits_holds_up_its_partition_alone])
