@@ -176,6 +176,9 @@ WEFT_CHECK int weft_ingest_mark (ingest_t *self, const weft_taken_t *taken);
 void
 weft_ingest_end (ingest_t *self, const weft_position_t *at, int64_t offset);
 
+//  It had one before.
+void weft_ingest_again (ingest_t *self, const slot_t *slot);
+
 //  Where the packet of a slot is. Borrows from the slot.
 void weft_ingest_raw_ref (const slot_t *slot, weft_raw_ref_v1_t *ref);
 

@@ -353,7 +353,7 @@ count (ingest_t *self, const slot_t *slot)
         weft_metric_add (self->duplicate_total, 1);
         break;
     case SLOT_DONE:
-        self->counts.again++;
+        weft_ingest_again (self, slot);
         break;
     default:
         break;

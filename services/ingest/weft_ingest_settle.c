@@ -87,6 +87,14 @@ weft_ingest_mark (ingest_t *self, const weft_taken_t *taken)
 }
 
 void
+weft_ingest_again (ingest_t *self, const slot_t *slot)
+{
+    self->counts.again++;
+    if (self->kafka && !slot->replay)
+        weft_kafka_again (self->kafka, &slot->taken.at);
+}
+
+void
 weft_ingest_end (ingest_t *self, const weft_position_t *at, int64_t offset)
 {
     if (self->kafka)

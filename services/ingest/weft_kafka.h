@@ -88,6 +88,10 @@ int weft_kafka_fd (const weft_kafka_t *self);
 void weft_kafka_take (weft_kafka_t *self, const weft_position_t *at);
 void weft_kafka_end (weft_kafka_t *self, const weft_position_t *at);
 
+//  What was read there had its outcome before. In a partition that the group has
+//  never read that is said: it may be another topic of the same name.
+void weft_kafka_again (weft_kafka_t *self, const weft_position_t *at);
+
 //  Puts the message that is open aside instead of advancing, because of its
 //  item `item`: it comes again after weft_kafka_go_on, or to whoever has its
 //  partition then. Other partitions flow on. WEFT_ENOMEM: nothing has happened.

@@ -45,7 +45,7 @@ add_part (weft_kafka_t *self, const char *topic, int32_t partition)
         return NULL;
     }
     part->partition = partition;
-    part->bad = -1;
+    part->bad = part->beyond = -1;
     weft_kafka_forget_harm (part);
     self->sought[self->n_parts] = self->parts[self->n_parts] = part;
     part->number = ++self->n_parts;
@@ -151,9 +151,9 @@ say_start (weft_kafka_t *self,
                   (long long)at->offset, from);
     } else if (start->kind == WEFT_START_BEYOND) {
         snprintf (self->trouble, sizeof (self->trouble),
-                  "%s/%d: offset %lld is committed, but the partition ends at "
-                  "%lld: the topic was made anew; use another options.group, "
-                  "or reset the group's offsets",
+                  "%s/%d: offset %lld is committed, but the partition ended "
+                  "before that (now at %lld): the topic was made anew; use "
+                  "another options.group, or reset the group's offsets",
                   at->topic, at->partition, (long long)at->offset, end);
         self->trouble_stays = true;
         weft_log (WEFT_ERROR, "KAFKA-BEYOND-END", "%s", self->trouble);
@@ -176,19 +176,21 @@ admit (weft_kafka_t *self,
        rd_kafka_topic_partition_list_t *list,
        rd_kafka_topic_partition_list_t *first)
 {
+    weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
+    if (!part)
+        part = add_part (self, at->topic, at->partition);
+    if (!part)
+        return WEFT_ENOMEM;
     weft_start_t start =
-        weft_kafka_start (at->offset, low, high, self->from_end);
+        weft_kafka_start (at->offset, part->beyond, low, high, self->from_end);
     say_start (self, at, &start, high);
+    part->beyond = start.kind == WEFT_START_BEYOND ? at->offset : -1;
+    part->first = start.kind == WEFT_START_FIRST;
     if (start.kind == WEFT_START_BEYOND)
         return 0;
     if (start.kind == WEFT_START_GAP &&
         weft_kafka_keep_gap (self, at->topic, at->partition, at->offset,
                              start.gap))
-        return WEFT_ENOMEM;
-    weft_part_t *part = weft_kafka_part (self, at->topic, at->partition);
-    if (!part)
-        part = add_part (self, at->topic, at->partition);
-    if (!part)
         return WEFT_ENOMEM;
     open_gauges (part);
     weft_watermark_reset (part->mark);
@@ -199,7 +201,7 @@ admit (weft_kafka_t *self,
     part->start = part->stored = start.offset;
     weft_metric_set (part->lag, (double)(high - start.offset));
     forward (self, part);
-    if (start.kind == WEFT_START_FIRST)
+    if (part->first)
         rd_kafka_topic_partition_list_add (first, at->topic, at->partition)
             ->offset = start.offset;
     rd_kafka_topic_partition_list_add (list, at->topic, at->partition)->offset =

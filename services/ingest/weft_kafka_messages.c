@@ -309,6 +309,22 @@ weft_kafka_end (weft_kafka_t *self, const weft_position_t *at)
         weft_watermark_end (weft_kafka_ring (part, at->offset), at->offset);
 }
 
+void
+weft_kafka_again (weft_kafka_t *self, const weft_position_t *at)
+{
+    weft_part_t *part = part_of (self, at);
+    if (!part || !part->first)
+        return;
+    part->first = false;
+    weft_log (WEFT_ERROR, "KAFKA-BOOKED-BEFORE",
+              "%s/%d at %lld: the ledger has an outcome for this position, but "
+              "group '%s' had not read this partition. That is right if "
+              "another group had, or its offsets were deleted; if the topic "
+              "was made anew, its alerts are taken for those of before and "
+              "dropped: give it another name",
+              part->topic, part->partition, (long long)at->offset, self->group);
+}
+
 const weft_input_t weft_kafka_input_calls = {
     .next = kafka_next,
     .advance = kafka_advance,

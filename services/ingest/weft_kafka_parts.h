@@ -49,6 +49,8 @@ typedef struct weft_part {
     int64_t split;
     weft_watermark_t *live;
     int64_t start;   //  where this assignment began
+    bool first;      //  the group had never read it then
+    int64_t beyond;  //  committed when the end lay before that, -1: never
     int64_t stored;  //  last offset handed to the commit
     weft_watermark_t *mark;
     //  A lane stands still for the message `aside`, or while that is read again.

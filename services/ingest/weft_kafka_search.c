@@ -7,18 +7,19 @@
 #define ASK_MS 1000  //  each question; so long may the end of a search take
 
 weft_start_t
-weft_kafka_start (int64_t committed, int64_t low, int64_t high, bool from_end)
+weft_kafka_start (
+    int64_t committed, int64_t beyond, int64_t low, int64_t high, bool from_end)
 {
     weft_start_t start = { .kind = WEFT_START_COMMITTED, .offset = committed };
     if (committed < 0) {
         start.kind = WEFT_START_FIRST;
         start.offset = from_end ? high : low;
+    } else if (committed > high || committed == beyond) {
+        start.kind = WEFT_START_BEYOND;
     } else if (committed < low) {
         start.kind = WEFT_START_GAP;
         start.offset = low;
         start.gap = low - committed;
-    } else if (committed > high) {
-        start.kind = WEFT_START_BEYOND;
     }
     return start;
 }

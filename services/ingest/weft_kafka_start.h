@@ -22,8 +22,13 @@ typedef struct {
     int64_t gap;     //  offsets that are gone
 } weft_start_t;
 
-//  `committed` is negative if the group has none.
-weft_start_t
-weft_kafka_start (int64_t committed, int64_t low, int64_t high, bool from_end);
+//  `committed` is negative if the group has none. `beyond` is what was committed
+//  when the end was last found before that, -1: never. As long as it is committed
+//  the log may grow as it likes: it is another topic's offset.
+weft_start_t weft_kafka_start (int64_t committed,
+                               int64_t beyond,
+                               int64_t low,
+                               int64_t high,
+                               bool from_end);
 
 #endif

@@ -43,8 +43,8 @@ def ingest_of(m, cluster, topic, **options):
         "service": {"data_dir": m.folder},
         "link": {"bind": "127.0.0.1:%d" % free_port(), "outputs": ["sink"]},
         "http": {"address": "127.0.0.1:%d" % free_port()},
-        "options": dict(brokers=cluster.brokers, topics=[topic], group="g", security="plaintext",
-                        store="off", **options)})
+        "options": dict(brokers=cluster.brokers, topics=[topic], security="plaintext",
+                        store="off", **dict(dict(group="g"), **options))})
 
 
 def total(m):
@@ -79,5 +79,25 @@ def a_schema_that_waits_holds_up_its_partition_alone():
         check("waits/0 stands still at offset 0" in said[0]["text"], "said %s" % said)
 
 
+def what_was_booked_before_its_first_reading_is_said():
+    """As of a topic that was made anew: its offsets are gone, its positions are booked."""
+    with Mesh("positions that were booked before", redis=True) as m, Cluster() as cluster:
+        cluster.do("topic", "anew", 1)
+        cluster.put("anew", 0, b"what is no packet")
+        ingest = ingest_of(m, cluster, "anew", start="earliest")
+        m.start()
+        wait_for(lambda: total(m).get("dead") == 1, 60, "it is a dead letter")
+        #  Read again by its own group, that is what a crash does: nothing to say.
+        ingest.kill()
+        check(not ingest.events("KAFKA-BOOKED-BEFORE"), "it is said of what was read once")
+        ingest.config["options"]["group"] = "h"
+        ingest.write()
+        ingest.start()
+        wait_for(lambda: ingest.events("KAFKA-BOOKED-BEFORE"), 60, "it is said")
+        check("anew/0 at 0" in ingest.events("KAFKA-BOOKED-BEFORE")[0]["text"], "what it says")
+        check(total(m).get("dead") == 1, "it was booked twice")
+
+
 if __name__ == "__main__":
-    main([a_share_of_a_group_is_refused, a_schema_that_waits_holds_up_its_partition_alone])
+    main([a_share_of_a_group_is_refused, a_schema_that_waits_holds_up_its_partition_alone,
+          what_was_booked_before_its_first_reading_is_said])

@@ -126,11 +126,60 @@ a_topic_of_before_has_no_gauge (void **state)
     weft_kafka_destroy (&kafka);
 }
 
+//  Somebody who is no member commits for a group that has none.
+static void
+commit (const rig_t *rig, const char *group, int32_t partition, int64_t offset)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new ();
+    rd_kafka_conf_set (conf, "bootstrap.servers", rig->brokers, why,
+                       sizeof (why));
+    rd_kafka_conf_set (conf, "group.id", group, why, sizeof (why));
+    rd_kafka_t *rk = rd_kafka_new (RD_KAFKA_CONSUMER, conf, why, sizeof (why));
+    assert_non_null (rk);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new (1);
+    rd_kafka_topic_partition_list_add (list, group, partition)->offset = offset;
+    assert_int_equal (rd_kafka_commit (rk, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy (list);
+    rd_kafka_destroy (rk);
+}
+
+//  More is committed than there is: the topic was made anew. That its log grows
+//  beyond makes it none of the group's, whenever it is looked for again.
+static void
+what_was_beyond_the_end_stays_so (void **state)
+{
+    const rig_t *rig = *state;
+    weft_message_t message = { .partition = -1 };
+    char why[600] = "";
+    fill_topic (*state, "beyond");
+    commit (rig, "beyond", 0, MESSAGES + 5);
+    weft_kafka_t *kafka = open_member (rig, "beyond");
+    assert_true (next (kafka, &message, PATIENCE_MS));
+    assert_false (weft_kafka_ready (kafka, why, sizeof (why)));
+    assert_non_null (strstr (why, "the topic was made anew"));
+    produce (rig, "beyond", MESSAGES, MESSAGES + 10);
+    //  What is settled may be gone: all is found anew, and begins anew.
+    booked_rc = WEFT_EAGAIN;
+    do {
+        assert_int_equal (message.partition, 1);
+        weft_position_t at = take (kafka, &message);
+        weft_kafka_end (kafka, &at);
+        assert_true (next (kafka, &message, PATIENCE_MS));
+    } while (message.at.offset != 0);
+    assert_int_equal (message.partition, 1);
+    assert_false (weft_kafka_ready (kafka, why, sizeof (why)));
+    assert_non_null (strstr (why, "the topic was made anew"));
+    weft_kafka_destroy (&kafka);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (the_latest_end_is_kept),
+        cmocka_unit_test (what_was_beyond_the_end_stays_so),
         cmocka_unit_test (a_topic_of_before_has_no_gauge),
     };
     return RUN_WITH_KAFKA (tests, open_rig, close_rig);
