@@ -32,7 +32,8 @@ def parse():
                         help="your own packets instead: files, folders, tar archives")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
     parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
-                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z")
+                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z;"
+                        " the names must be these")
     parser.add_argument("--rate", type=float, default=0, help="alerts per second, 0 = as fast as it goes")
     parser.add_argument("--seed", type=int, default=1, help="of the simulation")
     parser.add_argument("--json", metavar="FILE", help="write the summary as JSON")
@@ -40,13 +41,16 @@ def parse():
 
 
 def progress(mesh, start):
-    """One line a second until ingest has read and booked everything."""
+    """One line a second until ingest has read and booked everything: None, or the
+    service that has ended with an error, as without it nothing ends."""
     ingest = mesh.of("ingest")[0]
     last = 0
     while ingest.alive():
         time.sleep(0.5)
         for instance in mesh.instances.values():
             instance.look()
+            if instance.failed():
+                return instance
         ledger = mesh.ledger()
         if not ledger or time.time() - last < 1:
             continue
@@ -56,7 +60,7 @@ def progress(mesh, start):
         print(f"  {time.time() - start:5.1f} s  received {total['received']:7d}  "
               f"settled {total['settled']:7d}  in flight {total['in_flight']:5d}  "
               f"{done / max(0.1, time.time() - start):7.0f}/s", flush=True)
-    return ingest.process.returncode
+    return ingest if ingest.failed() else None
 
 
 def truth_of(night):
@@ -188,18 +192,6 @@ def main():
         mesh.kill_all()
 
 
-def last_error(log):
-    """What a service that ended complained of first, for people."""
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            return line  # not yet the log: a wrong configuration
-        if event.get("level") == "error":
-            return event.get("text")
-    return "nothing is said"
-
-
 def run_night(mesh, options, inputs, night, models):
     schemas = pathlib.Path(options.schemas).resolve() if options.schemas else None
     mesh.configure(options_for(mesh, inputs, schemas=schemas, rate=options.rate,
@@ -210,11 +202,10 @@ def run_night(mesh, options, inputs, night, models):
           flush=True)
     start = time.time()
     mesh.start()
-    code = progress(mesh, start)
+    failed = progress(mesh, start)
     seconds = time.time() - start
-    if code:
-        log = mesh.of("ingest")[0].log
-        print(f"demo: ingest ended with {code}: {last_error(log)}; see {log}", file=sys.stderr)
+    if failed:
+        print(f"demo: {failed.ended()}", file=sys.stderr)
         return 1
     time.sleep(1.5)  # the learner and the notifier's queries follow each beat
     summary = summarise(mesh, options, list(sink_lines(mesh.folder / "sinks" / "all.jsonl")),

@@ -126,6 +126,29 @@ class Redis:
                 self.kill()
 
 
+#  What follows of a cause, told after it by every service.
+CONSEQUENCES = ("STAGE-OPEN-FAILED", "STAGE-STATE")
+
+
+def last_error(log):
+    """What a service complained of last before it ended, for people; else its last
+    line that is none of the log (a wrong configuration)."""
+    cause = consequence = line = None
+    for each in log.read_text(errors="replace").splitlines():
+        try:
+            event = json.loads(each)
+        except ValueError:
+            line = each.strip() or line
+            continue
+        if not isinstance(event, dict) or event.get("level") != "error":
+            continue
+        if event.get("id") in CONSEQUENCES:
+            consequence = event.get("text")
+        else:
+            cause = event.get("text")
+    return cause or line or consequence or "nothing is said"
+
+
 class Instance:
     """One service process: its configuration, its log, its life."""
 
@@ -169,6 +192,16 @@ class Instance:
         if self.alive():
             self.process.kill()
             self.process.wait()
+
+    def failed(self):
+        """Has it ended with an error, or been killed?"""
+        return self.process is not None and bool(self.process.poll())
+
+    def ended(self):
+        """That it has ended, why in its own words, and where more is."""
+        code = self.process.returncode
+        by = f"signal {-code}: " if code < 0 else ""
+        return f"{self.name} ended: {by}{last_error(self.log)}; see {self.log}"
 
     def wait(self, seconds):
         try:
@@ -338,12 +371,12 @@ class Mesh:
                 if gone and service != "ingest" and revive:
                     revive()
                 elif gone and service != "ingest":
-                    raise SystemExit(f"{gone[0].name} ended at start; see {gone[0].log}")
+                    raise SystemExit(gone[0].ended())
                 if service == "ingest" and gone:
                     #  Files may have been read to their end; else nobody gets anything.
                     for instance in gone:
                         if instance.process.returncode > 0 and not revive:
-                            raise SystemExit(f"{instance.name} ended at start; see {instance.log}")
+                            raise SystemExit(instance.ended())
                     waiting.discard(service)
             time.sleep(0.05)
         if waiting:

@@ -39,7 +39,8 @@ def parse():
     parser.add_argument("--input", nargs="+", metavar="PATH", help="your own packets instead")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
     parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
-                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z")
+                        help="a catalogue to match with: columns ra, dec (degrees), id, type, z;"
+                        " the names must be these")
     parser.add_argument("--keys", action="store_true", help="all links encrypted, keys in build/up/keys")
     return parser.parse_args()
 
