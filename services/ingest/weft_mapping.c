@@ -145,6 +145,36 @@ rename_group (const reader_t *self, size_t group, const char *theirs)
     return mapping->groups[group].path ? 0 : WEFT_ENOMEM;
 }
 
+//  "; did you mean diaSource.diaObjectId?" if one field alone ends so, else "".
+static void
+say_meant (const weft_survey_t *like, const char *name, char *out, size_t room)
+{
+    size_t found = 0;
+    *out = 0;
+    for (size_t g = 0; g < like->n_groups; g++)
+        for (size_t w = 0; w < like->groups[g].n_wants; w++) {
+            const char *path = like->groups[g].path;
+            if (strcmp (like->groups[g].wants[w].name, name) != 0)
+                continue;
+            snprintf (out, room, "; did you mean %.*s%s%s?",
+                      (int)strcspn (path, "["), path, *path ? "." : "", name);
+            found++;
+        }
+    if (found != 1)
+        *out = 0;
+}
+
+static int
+fail_field (const reader_t *self, const char *ours, const char *name)
+{
+    char what[LINE_ROOM], meant[LINE_ROOM];
+    const weft_survey_t *like = self->mapping->like;
+    say_meant (like, name, meant, sizeof (meant));
+    snprintf (what, sizeof (what), "%s has no field %.100s%.100s", like->name,
+              ours, meant);
+    return fail (self, what);
+}
+
 static int
 rename_field (const reader_t *self,
               const char *ours,
@@ -162,12 +192,8 @@ rename_field (const reader_t *self,
     while (want < n &&
            strcmp (mapping->like->groups[group].wants[want].name, name) != 0)
         want++;
-    if (want == n) {
-        char what[LINE_ROOM];
-        snprintf (what, sizeof (what), "%s has no field %.100s",
-                  mapping->like->name, ours);
-        return fail (self, what);
-    }
+    if (want == n)
+        return fail_field (self, ours, name);
     if (mapping->wants[group][want].name !=
         mapping->like->groups[group].wants[want].name)
         return fail (self, "a second line for this field");

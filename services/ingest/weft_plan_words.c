@@ -57,30 +57,74 @@ is_renamed (const weft_survey_t *survey, const char *name)
     return false;
 }
 
+//  Does an alert need a field of this name?
+static bool
+is_core (const weft_survey_t *like, const char *name)
+{
+    for (size_t g = 0; g < like->n_groups; g++)
+        for (size_t w = 0; w < like->groups[g].n_wants; w++)
+            if (like->groups[g].wants[w].role &&
+                !strcmp (like->groups[g].wants[w].name, name))
+                return true;
+    return false;
+}
+
+//  Fields of an array, of the core or not, that the mapping names in the alert's
+//  own record only: how many; where they were looked for goes to `names`.
+static size_t
+list_lacking (const weft_planned_t *entry,
+              size_t group,
+              bool core,
+              char *names,
+              size_t room)
+{
+    const weft_survey_t *survey = entry->survey;
+    const weft_avro_group_t *ours = &survey->like->groups[group];
+    size_t n = 0;
+    *names = 0;
+    for (size_t w = 0; w < ours->n_wants; w++) {
+        const char *name = ours->wants[w].name;
+        if (weft_avro_plan_has (entry->plan, group, w) ||
+            !is_renamed (survey, name) || is_core (survey->like, name) != core)
+            continue;
+        add_place (names, room, ours, w);
+        n++;
+    }
+    return n;
+}
+
+static void
+say_lacking (const weft_planned_t *entry, size_t group, bool core)
+{
+    char names[256];
+    const weft_avro_group_t *theirs = &entry->survey->groups[group];
+    size_t n = list_lacking (entry, group, core, names, sizeof (names));
+    if (!n)
+        return;
+    weft_log (WEFT_WARN, "MAPPING-LACKS",
+              "mapping of %s: no line for %s, and %.*s of schema %s does not "
+              "have %s; %s",
+              entry->survey->name, names, path_size (theirs), theirs->path,
+              entry->name, n > 1 ? "them by these names" : "it by this name",
+              core    ? "rows that lack their time or flux are left out"
+              : n > 1 ? "its rows are taken without them"
+                      : "its rows are taken without it");
+}
+
 static void
 say_group (const weft_planned_t *entry, size_t group)
 {
     const weft_survey_t *survey = entry->survey;
     const weft_avro_group_t *ours = &survey->like->groups[group],
                             *theirs = &survey->groups[group];
-    bool there = has_any (entry, group);
-    char names[256] = "";
-    for (size_t w = 0; there && w < ours->n_wants; w++)
-        if (!weft_avro_plan_has (entry->plan, group, w) &&
-            is_renamed (survey, ours->wants[w].name))
-            add_place (names, sizeof (names), ours, w);
-    if (!there && strcmp (ours->path, theirs->path) != 0)
+    if (has_any (entry, group)) {
+        say_lacking (entry, group, true);
+        say_lacking (entry, group, false);
+    } else if (strcmp (ours->path, theirs->path) != 0)
         weft_log (WEFT_WARN, "MAPPING-LACKS",
                   "mapping of %s: schema %s has no field of %.*s that the "
                   "mapping tells; its rows are left out",
                   survey->name, entry->name, path_size (theirs), theirs->path);
-    if (*names)
-        weft_log (WEFT_WARN, "MAPPING-LACKS",
-                  "mapping of %s: no line for %s, and %.*s of schema %s does "
-                  "not have them by these names; rows that lack their time or "
-                  "flux are left out",
-                  survey->name, names, path_size (theirs), theirs->path,
-                  entry->name);
 }
 
 void

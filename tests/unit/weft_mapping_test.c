@@ -79,15 +79,18 @@ write_map (const char *text)
     assert_int_equal (fclose (file), 0);
 }
 
-static void
+//  Returns all that is said.
+static const char *
 expect_bad (const char *text, const char *said)
 {
-    char why[WEFT_AVRO_WHY] = "";
+    static char why[WEFT_AVRO_WHY];
+    *why = 0;
     write_map (text);
     weft_mappings_t *mappings = weft_mappings_new (folder, why);
     assert_null (mappings);
     if (!strstr (why, said))
         fail_msg ("'%s' does not say '%s'", why, said);
+    return why;
 }
 
 static void
@@ -100,6 +103,14 @@ what_is_wrong_is_named_with_its_line (void **state)
     expect_bad ("like lsst\ndiaSource.nought = x\n",
                 "one.map:2: lsst has no field diaSource.nought");
     expect_bad ("like ztf\nnought.ra = x\n", "ztf has no field nought.ra");
+    //  What one field alone can have meant is asked, and nothing else.
+    expect_bad ("like lsst\ndiaObjectId = obj\n",
+                "one.map:2: lsst has no field diaObjectId; did you mean "
+                "diaSource.diaObjectId?");
+    expect_bad ("like ztf\ncandidate.objectId = obj\n",
+                "has no field candidate.objectId; did you mean objectId?");
+    assert_null (
+        strstr (expect_bad ("like lsst\nra = x\n", "no field ra"), "mean"));
     expect_bad ("like lsst\ndiaSource.ra = x % 3\n", "expected * NUMBER");
     expect_bad ("like lsst\ndiaSource.ra = x * 0\n", "expected * NUMBER");
     expect_bad ("like lsst\ndiaSource.ra =\n", "expected: OURS = THEIRS");
@@ -281,6 +292,24 @@ what_it_leaves_out_of_arrays_is_said (void **state)
     assert_non_null (strstr (said, "MAPPING-LACKS"));
     assert_non_null (strstr (said, "prvDiaSources.midpointMjdTai"));
     assert_non_null (strstr (said, "prvDiaSources.psfFlux,"));
+    assert_non_null (strstr (said, "are left out"));
+    weft_buf_fini (&packet);
+}
+
+//  No row goes for want of what none needs.
+static void
+a_row_without_what_it_may_lack_is_taken (void **state)
+{
+    (void)state;
+    char said[4096], more[sizeof (good) + 64];
+    weft_buf_t packet;
+    weft_buf_init (&packet, 1 << 20);
+    put_alert (&packet);
+    snprintf (more, sizeof (more), "%sdiaSource.reliability = quality\n", good);
+    decode_aloud (more, &packet, said, sizeof (said));
+    assert_non_null (strstr (said, "no line for prvDiaSources.reliability, "));
+    assert_non_null (strstr (said, "its rows are taken without it"));
+    assert_null (strstr (said, "left out"));
     weft_buf_fini (&packet);
 }
 
@@ -292,6 +321,8 @@ main (void)
                                          make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (what_it_leaves_out_of_arrays_is_said,
                                          make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown (
+            a_row_without_what_it_may_lack_is_taken, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (a_mapping_comes_in_the_middle,
                                          make_folder, drop_folder),
         cmocka_unit_test_setup_teardown (a_mapping_makes_an_alert_of_it,
