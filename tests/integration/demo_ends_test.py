@@ -59,11 +59,56 @@ def the_last_error_is_the_one(folder):
         assert last_error(log) == last, last_error(log)
 
 
+def ingest_alone(folder, inputs, until, **more):
+    """Starts ingest with these options: it, and what `until` gave that was true."""
+    mesh = Mesh(folder)
+    mesh.redis.start()
+    try:
+        mesh.configure(options_for(mesh, [str(inputs)], **more))
+        ingest = mesh.of("ingest")[0]
+        ingest.start()
+        end = time.time() + 300
+        while time.time() < end:
+            found = until(mesh, ingest)
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError("nothing comes of it: " + ingest.log.read_text())
+    finally:
+        mesh.kill_all()
+
+
+def three_letters(mesh, _):
+    letters = demo.dead_letters(mesh)
+    return letters if len(letters) == 3 else None
+
+
+def what_packets_lack_is_said(folder):
+    """Framed ones want schemas, those of an unknown survey a mapping; others none."""
+    simulate(Mesh(folder), folder / "lsst", 1, 3, "--survey", "lsst")
+    letters = ingest_alone(folder / "framed", folder / "lsst" / "alerts", three_letters)
+    assert "want --schemas DIR" in demo.wanted(letters), letters
+    unknown = {"reason": "schema x is of no survey that Weft knows, and no mapping file says whose"}
+    assert "wants --mappings DIR" in demo.wanted([unknown])
+    assert demo.wanted([{"reason": "not an Avro file"}, {"reason": None}]) == ""
+
+
+def mappings_reach_ingest(folder):
+    maps = folder / "maps"
+    maps.mkdir()
+    (maps / "one.map").write_text("nonsense\n")
+    said = ingest_alone(folder / "mapped", folder / "lsst" / "alerts", mappings=maps,
+                        until=lambda _, ingest: ingest.failed() and ingest.ended())
+    assert "one.map:1: expected survey, like" in said, said
+
+
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-demo-"))
     try:
         the_last_error_is_the_one(folder)
         a_service_that_ended_ends_what_waits_for_it(folder)
+        what_packets_lack_is_said(folder)
+        mappings_reach_ingest(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

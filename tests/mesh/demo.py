@@ -31,6 +31,8 @@ def parse():
     parser.add_argument("--input", nargs="+", metavar="PATH",
                         help="your own packets instead: files, folders, tar archives")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
+    parser.add_argument("--mappings", metavar="DIR", type=lambda p: pathlib.Path(p).resolve(),
+                        help="mapping files (*.map) of surveys that are not built in")
     parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
                         help="a catalogue to match with: columns ra, dec (degrees), id, type, z;"
                         " the names must be these")
@@ -120,6 +122,16 @@ def dead_letters(mesh):
     return json.loads(listing.stdout) if listing.returncode == 0 and listing.stdout else []
 
 
+def wanted(letters):
+    """What option would have read them, as far as their reasons tell."""
+    for reason, option in (("say where the schemas are", "Confluent-framed packets want --schemas DIR"),
+                           ("no mapping file says", "a survey that is not built in wants --mappings DIR"
+                            " (services/ingest/README.md)")):
+        if any(reason in (letter.get("reason") or "") for letter in letters):
+            return f". {option}"
+    return ""
+
+
 def show(summary, folder):
     total = summary["ledger"]["total"]
     if summary["alerts"]:
@@ -127,8 +139,8 @@ def show(summary, folder):
               f"{summary['rate']:.0f} packets/s, receipt to sink p50 {summary['latency_ms']['p50']} ms, "
               f"p99 {summary['latency_ms']['p99']} ms")
     elif total["received"]:
-        print(f"\nNOTHING was settled: of {total['received']} packets {total['dead']} were refused; why is below. "
-              "Confluent-framed packets want --schemas")
+        print(f"\nNOTHING was settled: of {total['received']} packets {total['dead']} were refused; why is below"
+              + wanted(summary["dead_letters"]))
     else:
         print("\nNOTHING was read: there is no packet in what --input names")
     for name, row in sorted(summary["classes"].items()):
@@ -143,8 +155,8 @@ def show(summary, folder):
     for letter in summary["dead_letters"][:8]:
         print(f"  dead letter {letter.get('path') or letter.get('key')}: {letter.get('reason')}")
     if len(summary["dead_letters"]) > 8:
-        print(f"  and {len(summary['dead_letters']) - 8} more: ./run up with the same --input and --schemas, "
-              "then build/bin/weft dlq ls")
+        print(f"  and {len(summary['dead_letters']) - 8} more: ./run up with the same --input, --schemas and "
+              "--mappings, then build/bin/weft dlq ls")
     if summary["own_packets"]:
         print("classes of your own packets are those of a model that has only seen simulated ones"
               + ("" if summary["catalog"] else "; nothing is crossmatched without --catalog"))
@@ -162,7 +174,7 @@ def main():
     options = parse()
     folder = ROOT / "build" / "demo"
     inputs = [str(pathlib.Path(p).resolve()) for p in options.input or []]
-    for path in [*inputs, *([options.catalog] if options.catalog else [])]:
+    for path in [*inputs, *filter(None, [options.catalog, options.mappings])]:
         if not pathlib.Path(path).exists():
             print(f"demo: there is no {path}", file=sys.stderr)
             return 2
@@ -197,7 +209,7 @@ def run_night(mesh, options, inputs, night, models):
     mesh.configure(options_for(mesh, inputs, schemas=schemas, rate=options.rate,
                                catalog=options.catalog or night / "catalog.csv",
                                filters=DEMO_FILTERS,
-                               models=models))
+                               models=models, mappings=options.mappings))
     print("starting ingest, crossmatch, feature, classifier, active-learner, tom-notifier",
           flush=True)
     start = time.time()

@@ -94,14 +94,15 @@ def publish_models(mesh, folder, seed, survey):
 
 
 def options_for(mesh, inputs, schemas=None, rate=0, catalog=None, filters=None, budget=30,
-                repeat=False, stay=False, models=("demo",)):
+                repeat=False, stay=False, models=("demo",), mappings=None):
     """The options: part per service, for Mesh.configure."""
     shares = mesh.replicas.get("ingest", 1)
     sinks = mesh.folder / "sinks"
     sinks.mkdir(parents=True, exist_ok=True)
 
     def ingest(n):
-        return {"inputs": inputs, "schemas": str(schemas or ""), "rate": rate,
+        return {"inputs": inputs, "schemas": str(schemas or ""),
+                "mappings": str(mappings or ""), "rate": rate,
                 "share": f"{n + 1}/{shares}", "stay": stay}
 
     catalogs = []

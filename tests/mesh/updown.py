@@ -22,7 +22,7 @@ from night import (DEMO_FILTERS, options_for, publish_models, simulate_survey,  
 
 FOLDER = ROOT / "build" / "up"
 USAGE = """./run up [--alerts N] [--rate RATE] [--survey ztf|lsst|mixed] [--input PATH...]
-                [--schemas DIR] [--catalog CSV] [--keys]
+                [--schemas DIR] [--mappings DIR] [--catalog CSV] [--keys]
        ./run down"""
 PIDS = FOLDER / "pids.json"
 
@@ -38,6 +38,8 @@ def parse():
                         " (ztf; with --schemas lsst)")
     parser.add_argument("--input", nargs="+", metavar="PATH", help="your own packets instead")
     parser.add_argument("--schemas", metavar="DIR", help="Avro schemas for Confluent-framed packets")
+    parser.add_argument("--mappings", metavar="DIR", type=lambda p: pathlib.Path(p).resolve(),
+                        help="mapping files (*.map) of surveys that are not built in")
     parser.add_argument("--catalog", metavar="CSV", type=lambda p: pathlib.Path(p).resolve(),
                         help="a catalogue to match with: columns ra, dec (degrees), id, type, z;"
                         " the names must be these")
@@ -73,7 +75,7 @@ def up(options):
                   f"with --config {FOLDER.relative_to(ROOT)}/config/... starts it again", file=sys.stderr)
         return 1
     inputs = [str(pathlib.Path(p).resolve()) for p in options.input or []]
-    for path in [*inputs, *([options.catalog] if options.catalog else [])]:
+    for path in [*inputs, *filter(None, [options.catalog, options.mappings])]:
         if not pathlib.Path(path).exists():
             print(f"up: there is no {path}", file=sys.stderr)
             return 2
@@ -101,7 +103,8 @@ def start(mesh, options, inputs):
     models, said = publish_models(mesh, FOLDER / "training", 1001, survey)
     print("\n".join("  " + line for line in said), flush=True)
     mesh.configure(options_for(mesh, inputs, schemas=schemas, rate=options.rate, models=models,
-                               catalog=options.catalog or night / "catalog.csv", filters=DEMO_FILTERS, stay=True))
+                               catalog=options.catalog or night / "catalog.csv", filters=DEMO_FILTERS, stay=True,
+                               mappings=options.mappings))
     print("starting ingest, crossmatch, feature, classifier, active-learner, tom-notifier",
           flush=True)
     mesh.start()
