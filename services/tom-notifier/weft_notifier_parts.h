@@ -19,6 +19,7 @@ typedef struct {
     weft_metric_t *passed[WEFT_FILTERS_MOST];
     weft_metric_t *missed[WEFT_FILTERS_MOST];
     uint64_t n_passed[WEFT_FILTERS_MOST], n_missed[WEFT_FILTERS_MOST];
+    double since;                      //  UTC, when these began
     bool told[WEFT_FILTERS_MOST];      //  its failure has been logged
     bool told_out[WEFT_FILTERS_MOST];  //  its quarantine has been logged
     weft_courier_t *couriers[WEFT_SINKS_MOST];

@@ -94,8 +94,9 @@ write_state (weft_notifier_t *self)
     json_t *list = json_array ();
     for (uint32_t i = 0; i < weft_filters_count (setup->filters); i++)
         json_array_append_new (list, filter_state (setup, i));
-    json_t *state = json_pack ("{s:s, s:f, s:o}", "version", setup->version,
-                               "at", weft_time_utc (), "filters", list);
+    json_t *state =
+        json_pack ("{s:s, s:f, s:f, s:o}", "version", setup->version, "at",
+                   weft_time_utc (), "since", setup->since, "filters", list);
     if (!state || json_dump_file (state, made, JSON_INDENT (1)) ||
         rename (made, path))
         weft_log (WEFT_WARN, "FILTERS-UNTOLD",

@@ -3,6 +3,7 @@
 #include "weft_filters_text.h"
 #include "weft_notifier_parts.h"
 #include "weft_sink.h"
+#include "weft_time.h"
 
 #define TEXT_MOST (8 << 20)  //  bytes of the filters' text
 
@@ -163,6 +164,7 @@ weft_notifier_setup_new (weft_notifier_setup_t **out,
     weft_notifier_setup_t *self = calloc (1, sizeof *self);
     if (!self)
         return WEFT_ENOMEM;
+    self->since = weft_time_utc ();
     self->keep_days = options->keep_days;
     self->keep_rows = options->keep_rows;
     self->flip_margin = options->flip_margin;

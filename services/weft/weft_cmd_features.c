@@ -10,7 +10,7 @@
 #include "weft_packets.h"
 
 static const char help[] =
-    "usage: weft features [--schemas DIR] PATH...\n"
+    "usage: weft features [--schemas DIR] [--mappings DIR] PATH...\n"
     "       weft features --list [SET]\n\n"
     "Prints one JSON object per alert, in input order: `path`, `object_id`,\n"
     "`alert_id`, `set`, `set_id`, and `features` by name. A value that is not\n"
@@ -18,6 +18,8 @@ static const char help[] =
     "ingest cuts it. Where features make no sense `note` says why. A packet\n"
     "that cannot be read is {\"path\":..., \"refused\":\"why\"}.\n\n"
     "  --schemas DIR   schemas of Confluent-framed packets, as of weft peek\n"
+    "  --mappings DIR  mapping files (*.map) of surveys that are not built "
+    "in\n"
     "  --list          print the features of a set (or of all): name, unit,\n"
     "                  what it is of, fewest points, meaning\n\n"
     "Exit: 0 all decoded, 1 failed, 2 usage, 3 some were refused.\n";

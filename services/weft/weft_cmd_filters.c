@@ -9,6 +9,7 @@
 #include "weft_notifier.h"
 #include "weft_release.h"
 #include "weft_settings.h"
+#include "weft_time.h"
 #include "weft_why.h"
 
 typedef struct {
@@ -56,6 +57,18 @@ read_state (const notifier_place_t *place)
     return state;
 }
 
+//  "since 2026-...": from when on is counted; of an older notifier nothing.
+static void
+print_since (json_t *state)
+{
+    char since[40];
+    double time = json_number_value (json_object_get (state, "since"));
+    if (time <= 0)
+        return;
+    weft_time_iso (time, since, sizeof since);
+    printf ("passed and missed since %s\n", since);
+}
+
 static int
 list (filters_t *self)
 {
@@ -67,6 +80,7 @@ list (filters_t *self)
         return code ? code : 1;
     if (self->place.json)
         return weft_cli_print (state, JSON_INDENT (1));
+    print_since (state);
     printf ("%-20s %-12s %-12s %10s %10s  %s\n", "filter", "owner", "state",
             "passed", "missed", "last failure");
     json_array_foreach (json_object_get (state, "filters"), i, one)

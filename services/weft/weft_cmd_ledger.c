@@ -116,6 +116,9 @@ print_table (const page_t *page)
         print_line (name, &accounts[i]);
     }
     print_line ("total", &sum);
+    printf (
+        "night: ZTF's nid; of LSST the date in visit; else whole days of MJD "
+        "- 0.5; 0: could not be read\n");
     for (size_t i = 0; i < page->n_gaps; i++)
         printf ("gap: %s/%d: %lld messages from offset %lld on were deleted "
                 "before they were read\n",

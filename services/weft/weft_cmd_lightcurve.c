@@ -8,7 +8,7 @@
 #include "weft_packets.h"
 
 static const char help[] =
-    "usage: weft lightcurve [--schemas DIR] PATH...\n\n"
+    "usage: weft lightcurve [--schemas DIR] [--mappings DIR] PATH...\n\n"
     "Merges all packets under the paths and prints one JSON object per "
     "object,\n"
     "sorted by survey and name: `survey`, `object_id`, `alert_id` and `t_obs`\n"
@@ -19,7 +19,9 @@ static const char help[] =
     "limits, 2 forced first, 4 total flux, 8 public. The order of the\n"
     "arguments and repeated packets make no difference. Refused packets are\n"
     "printed as {\"path\":..., \"refused\":\"why\"}, before the curves.\n\n"
-    "  --schemas DIR   schemas of Confluent-framed packets (see weft peek)\n\n"
+    "  --schemas DIR   schemas of Confluent-framed packets (see weft peek)\n"
+    "  --mappings DIR  mapping files (*.map) of surveys that are not built "
+    "in\n\n"
     "Exit: 0 all decoded, 1 failed, 2 usage, 3 some were refused.\n";
 
 //  One object: its curve, and its newest alert.

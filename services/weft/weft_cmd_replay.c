@@ -308,11 +308,15 @@ weft_cmd_replay (int argc, char *argv[])
             return c == '?' + 128 ? 0 : 2;
         }
     int n_paths = argc - optind - 1;
-    if (n_paths < 0 || (self.store ? n_paths > 0 : n_paths < 1)) {
+    if (n_paths < 0) {
         help (stderr);
         return 2;
     }
     self.night = argv[optind];
+    if (self.store ? n_paths > 0 : n_paths < 1)
+        return complain (self.store ? "say --store DIR or PATH, not both, for"
+                                    : "say --store DIR or PATH for night",
+                         self.night);
     if (!self.n_outputs)
         self.outputs[self.n_outputs++] = "crossmatch";
     if (!is_night (self.night))

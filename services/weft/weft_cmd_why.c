@@ -157,7 +157,10 @@ explain (const question_t *self, const char *text)
     int64_t id;
     static weft_why_t answer;
     if (!read_alert (text, survey, &id)) {
-        fprintf (stderr, "weft why: '%s' is neither ID nor SURVEY/ID\n", text);
+        fprintf (stderr,
+                 "weft why: '%s' is neither ID nor SURVEY/ID; ALERT is the "
+                 "alert's id (alert_id in the sink's rows), not the object's\n",
+                 text);
         return 2;
     }
     int rc = weft_asker_why (self->asker, self->filter, *survey ? survey : NULL,

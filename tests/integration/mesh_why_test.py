@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """weft why, filters and sinks against a notifier that runs."""
 
+import datetime
 import json
 import os
 import signal
@@ -65,10 +66,17 @@ def answers(m, n):
     check(not weft(m, "why", "other", "3", "--json", expected=3)["known"], "no such filter")
     said = weft(m, "why", "other", "3", expected=3)
     check("those filters had no other; there is no filter other now (weft filters)" in said, said)
-    weft(m, "why", "ours", "x", expected=2)
+    done = subprocess.run([os.path.join(BUILD, "bin", "weft"), "why", "ours", "ZTF18abc", "--redis",
+                           m.redis.address], stderr=subprocess.PIPE, text=True, check=False)
+    check(done.returncode == 2 and "ALERT is the alert's id (alert_id in the sink's rows), not the object's"
+          in done.stderr, done.stderr)
 
 
 def a_quarantine_and_its_release(m, process):
+    since = weft(m, "filters", "--json")["since"]
+    head = weft(m, "filters").splitlines()[0]
+    told = datetime.datetime.strptime(head + "+0000", "passed and missed since %Y-%m-%dT%H:%M:%S.%fZ%z")
+    check(abs(told.timestamp() - since) < 0.01, head)
     found = states(m)
     check(found["heavy"]["state"] == "quarantined" and found["heavy"]["owner"] == "eve", found)
     check("budget" in found["heavy"]["failure"] and found["heavy"]["missed"] > 0, found)
@@ -87,10 +95,12 @@ def a_reload_is_whole_or_nothing(m, process, n):
     wait_for(lambda: process.events("NOTIFIER-OPTIONS"), 20, "refused")
     check("no_such_column" in process.events("NOTIFIER-OPTIONS")[0]["text"], "named")
     check(set(states(m)) == {"ours", "theirs", "heavy"}, "as before")
+    since = weft(m, "filters", "--json")["since"]
     process.config["options"]["filters"] = FILTERS[:2]
     process.write()
     process.send(signal.SIGHUP)
     wait_for(lambda: set(states(m)) == {"ours", "theirs"}, 20, "taken over")
+    check(weft(m, "filters", "--json")["since"] > since, "counted anew")
     check(weft(m, "why", "heavy", "0", "--json")["then"] == "failed", "as it was then")
 
 

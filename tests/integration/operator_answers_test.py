@@ -47,6 +47,17 @@ def names_that_are_none():
         check(said == "weft learn: /no/such: No such file or directory\n", said)
 
 
+def what_a_command_wants_is_said():
+    with Mesh("weft: what it wants", redis=True) as m:
+        for words, reason in ((("3045",), "say --store DIR or PATH for night '3045'"),
+                              (("3045", "--store", "a", "b"), "say --store DIR or PATH, not both")):
+            _, said = weft(m, "replay", *words, code=2)
+            check(reason in said and "usage" not in said, said)
+        for command in ("peek", "decode", "lightcurve", "features"):
+            out, _ = weft(m, command, "--help", redis=False)
+            check("--mappings DIR  mapping files" in out, out)
+
+
 def options_are_described_in_whole_sentences():
     said = {name: subprocess.run([os.path.join(BUILD, "bin", "weft-" + name), "--describe"],
                                  stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -227,6 +238,7 @@ def a_name_that_is_no_utf8():
 
 if __name__ == "__main__":
     mesh.main([numbers_that_are_none, names_that_are_none,
+               what_a_command_wants_is_said,
                options_are_described_in_whole_sentences,
                what_is_wrong_with_the_address_is_said, output_that_is_lost,
                label_files_that_are_wrong, a_full_redis_is_named,

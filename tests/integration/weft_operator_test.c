@@ -94,6 +94,8 @@ the_ledger_is_shown (void **state)
     json_decref (json);
     assert_int_equal (weft ("ledger"), 0);
     assert_non_null (strstr (output, "61001"));
+    assert_non_null (strstr (output, "\nnight: ZTF's nid; of LSST the date in "
+                                     "visit; else whole days of MJD - 0.5; "));
 }
 
 static void

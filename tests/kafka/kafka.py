@@ -320,6 +320,16 @@ def up(words):
     return 0
 
 
+def files_under(path):
+    """The files of a folder as `weft peek` and ingest walk it: nothing hidden, sorted
+    by their whole paths."""
+    found = []
+    for folder, below, names in os.walk(path, followlinks=True):
+        below[:] = [name for name in below if not name.startswith(".")]
+        found += [os.path.join(folder, name) for name in names if not name.startswith(".")]
+    return [pathlib.Path(name) for name in sorted(found, key=os.fsencode) if os.path.isfile(name)]
+
+
 def put(words):
     """Each file is one message, of four partitions in turn."""
     if len(words) < 2:
@@ -333,7 +343,7 @@ def put(words):
         if not path.exists():
             print(f"kafka: {path}: no such file or folder", file=sys.stderr)
             return 2
-        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files += files_under(path) if path.is_dir() else [path]
     address = (UP / "address").read_text()
     tool("create", address, topic, 4, min(3, len(address.split(","))), check=False)
     done = feed(address, topic, ((n % 4, path.read_bytes()) for n, path in enumerate(files)))
