@@ -23,6 +23,7 @@ typedef struct {
     bool wanted;        //  to be asked
     int64_t absent_ms;  //  since when the registry does not know it, 0: does
     uint64_t used;      //  for the eviction of the least recently used
+    uint64_t tried;     //  when it was asked last, by the clock; 0: never
     char why[WEFT_SCHEMA_WHY];  //  it is absent
 } known_t;
 
@@ -357,14 +358,23 @@ judge (weft_schema_client_t *self,
     recover (self);
 }
 
-//  Ids without a schema first: somebody waits for them.
+static bool
+goes_before (const known_t *known, const known_t *other)
+{
+    if (known->tried != other->tried)
+        return known->tried < other->tried;
+    return other->n && !known->n;
+}
+
+//  The least recently asked one, so that an id that gets no answer holds up no
+//  other. Of those never asked, ids without a schema: somebody waits for them.
 static known_t *
 next_wanted (weft_schema_client_t *self)
 {
     known_t *found = NULL;
     for (size_t i = 0; i < self->n; i++) {
         known_t *known = &self->ids[i];
-        if (known->wanted && (!found || (found->n && !known->n)))
+        if (known->wanted && (!found || goes_before (known, found)))
             found = known;
     }
     return found;
@@ -379,6 +389,7 @@ weft_schema_client_turn (weft_schema_client_t *self, int64_t now_ms)
                         : next_wanted (self);
     if (next) {
         self->asked = next->id;
+        next->tried = ++self->clock;
         self->stats.requests++;
         if (!weft_schema_http_begin (self->http, next->id))
             fail (self, now_ms, "no request can be made");
