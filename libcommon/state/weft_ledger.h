@@ -85,7 +85,8 @@ weft_ledger_book (weft_batch_t *batch, weft_booking_t *bookings, size_t n);
 //  Positions that cannot be decoded (now): fills in the night under which each
 //  was received when it could be, and leaves WEFT_LEDGER_NO_NIGHT otherwise. So
 //  each is counted once, in whichever order it could and could not be decoded.
-//  Two round trips. Errors as of take.
+//  Two round trips, and more of them where there are thousands of nights. Errors
+//  as of take.
 WEFT_CHECK int
 weft_ledger_find (weft_batch_t *batch, weft_booking_t *bookings, size_t n);
 

@@ -6,6 +6,10 @@
 
 #include "weft_ledger_parts.h"
 
+enum {
+    SLICE = 16384,  //  commands of one round trip: some 6 MB at most
+};
+
 //  Bookings of one window, wherever they stand: bytes low to high of one piece.
 typedef struct {
     const weft_booking_t *head;
@@ -21,6 +25,7 @@ typedef struct {
 typedef struct {
     size_t n;
     int32_t *items;
+    size_t gone;  //  the first ones: they have run out
 } nights_t;
 
 static int64_t
@@ -102,18 +107,20 @@ read_nights (weft_batch_t *batch, nights_t *nights)
     return 0;
 }
 
-//  All windows under all nights, in one round trip; and which nights have run
-//  out, as their number does not tell: surveys count them each in their way.
-//  Of `nights` those are left that have.
+//  All windows under the nights from `first` to `end`, in one round trip; and
+//  which of these have run out, as their number does not tell: surveys count them
+//  each in their way. Those that have are gathered at the front.
 static int
-look (weft_batch_t *batch,
-      weft_booking_t *bookings,
-      size_t n,
-      const windows_t *windows,
-      nights_t *nights)
+look_slice (weft_batch_t *batch,
+            weft_booking_t *bookings,
+            size_t n,
+            const windows_t *windows,
+            nights_t *nights,
+            size_t first,
+            size_t end)
 {
     weft_batch_clear (batch);
-    for (size_t k = 0; k < nights->n; k++) {
+    for (size_t k = first; k < end; k++) {
         weft_batch_begin (batch, 2);
         weft_batch_str (batch, "EXISTS");
         weft_batch_argf (batch, "ledger:%d:pieces", nights->items[k]);
@@ -121,19 +128,33 @@ look (weft_batch_t *batch,
             ask_window (batch, &windows->items[w], nights->items[k]);
     }
     int rc = weft_batch_run (batch);
-    size_t out = 0, count = rc ? 0 : nights->n;
-    for (size_t k = 0; k < count; k++) {
-        size_t first = k * (windows->n + 1);
+    for (size_t k = first; !rc && k < end; k++) {
+        size_t at = (k - first) * (windows->n + 1);
         int32_t night = nights->items[k];
-        if (!weft_reply_int (weft_batch_reply (batch, first), 1))
-            nights->items[out++] = night;
+        if (!weft_reply_int (weft_batch_reply (batch, at), 1))
+            nights->items[nights->gone++] = night;
         for (size_t i = 0; i < n; i++)
             if (is_received (weft_reply_bytes (weft_batch_reply (
-                                 batch, first + 1 + windows->of[i])),
+                                 batch, at + 1 + windows->of[i])),
                              &bookings[i], &windows->items[windows->of[i]]))
                 bookings[i].night = night;
     }
-    nights->n = out;
+    return rc;
+}
+
+//  Under all nights, in slices: packets say which there are.
+static int
+look (weft_batch_t *batch,
+      weft_booking_t *bookings,
+      size_t n,
+      const windows_t *windows,
+      nights_t *nights)
+{
+    size_t slice = WEFT_MAX (SLICE / (windows->n + 1), (size_t)1);
+    int rc = 0;
+    for (size_t k = 0; !rc && k < nights->n; k += slice)
+        rc = look_slice (batch, bookings, n, windows, nights, k,
+                         WEFT_MIN (k + slice, nights->n));
     return rc;
 }
 
@@ -141,25 +162,35 @@ look (weft_batch_t *batch,
 //  in one step with its pieces, but in a cluster, where each booking names its
 //  night anew.
 static int
-forget_nights (weft_batch_t *batch, const nights_t *nights)
+forget_slice (weft_batch_t *batch, const int32_t *nights, size_t n)
 {
     static const char script[] =
         "return redis.call ('EXISTS', KEYS[1]) == 0\n"
         "  and redis.call ('SREM', KEYS[2], ARGV[1])\n";
     bool spread = weft_batch_spread (batch);
     weft_batch_clear (batch);
-    for (size_t k = 0; k < nights->n; k++) {
+    for (size_t k = 0; k < n; k++) {
         if (spread) {
             weft_batch_begin (batch, 3);
             weft_batch_str (batch, "SREM");
         } else {
             weft_batch_script (batch, script, 2, 1);
-            weft_batch_argf (batch, "ledger:%d:pieces", nights->items[k]);
+            weft_batch_argf (batch, "ledger:%d:pieces", nights[k]);
         }
         weft_batch_str (batch, "ledger:nights");
-        weft_batch_int (batch, nights->items[k]);
+        weft_batch_int (batch, nights[k]);
     }
     return weft_batch_run (batch);
+}
+
+static int
+forget_nights (weft_batch_t *batch, const nights_t *nights)
+{
+    int rc = 0;
+    for (size_t k = 0; !rc && k < nights->gone; k += SLICE)
+        rc = forget_slice (batch, nights->items + k,
+                           WEFT_MIN (nights->gone - k, (size_t)SLICE));
+    return rc;
 }
 
 int
@@ -173,7 +204,7 @@ weft_ledger_find (weft_batch_t *batch, weft_booking_t *bookings, size_t n)
     if (!rc && nights.n) {
         find_windows (bookings, n, &windows);
         rc = look (batch, bookings, n, &windows, &nights);
-        if (!rc && nights.n)
+        if (!rc)
             rc = forget_nights (batch, &nights);
     }
     free (nights.items);

@@ -233,7 +233,7 @@ night_of (const weft_avro_value_t *visit, double t_obs)
     if (year >= 2015 && year <= 2040 && month >= 1 && month <= 12 && day >= 1 &&
         day <= 31)
         return (int32_t)date;
-    return (int32_t)floor (t_obs - 0.5);
+    return weft_normal_night (t_obs);
 }
 
 static void

@@ -14,6 +14,7 @@
 #define FORCED_SENTINEL -99999.0
 #define REFERENCE_ARCSEC 1.4  //  farther reference sources are others
 #define EDGE_PIXELS 10        //
+#define NID_MOST 36525        //  days from 2017: later nights are made up
 #define NAMELESS "cand"       //  object_id of packets without objectId
 
 static bool
@@ -269,12 +270,19 @@ fill_fluxes (weft_alert_v1_t *alert,
     SET_F32 (snr, weft_value_float (&v[ZTF_scorr], CANDIDATE_SENTINEL));
 }
 
+//  0 would be no night of the ledger.
+static bool
+is_night (int32_t nid)
+{
+    return nid && nid >= -NID_MOST && nid <= NID_MOST;
+}
+
 static void
 fill_dates (weft_alert_v1_t *alert, const weft_avro_value_t *v, double t_obs)
 {
     WEFT_SET (alert_v1, alert, t_obs, t_obs);
-    if (!WEFT_HAS (alert_v1, alert, night))
-        WEFT_SET (alert_v1, alert, night, (int32_t)floor (t_obs - 0.5));
+    if (!WEFT_HAS (alert_v1, alert, night) || !is_night (alert->night))
+        WEFT_SET (alert_v1, alert, night, weft_normal_night (t_obs));
     double ref_start = tai_of_jd (&v[ZTF_jdstartref]);
     double ref_end = tai_of_jd (&v[ZTF_jdendref]);
     double first = tai_of_jd (&v[ZTF_jdstarthist]);

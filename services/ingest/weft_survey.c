@@ -264,6 +264,15 @@ weft_normal_date (weft_normal_t *self, double t_obs_tai)
         self->rows[i].known_at = self->known_at;
 }
 
+int32_t
+weft_normal_night (double t_obs_tai)
+{
+    double night = floor (t_obs_tai - 0.5);
+    return night >= WEFT_NIGHT_MOST ? WEFT_NIGHT_MOST
+           : night >= 1             ? (int32_t)night
+                                    : 1;
+}
+
 int
 weft_normal_check (weft_normal_t *self, double ra, double dec, double t_obs)
 {

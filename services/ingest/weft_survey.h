@@ -83,6 +83,8 @@ typedef struct weft_survey {
     const struct weft_survey *like;
 } weft_survey_t;
 
+#define WEFT_NIGHT_MOST 100000  //  days of MJD: the year 2132
+
 extern const weft_survey_t weft_survey_ztf;
 extern const weft_survey_t weft_survey_lsst;
 extern const weft_survey_t weft_survey_elasticc;
@@ -135,6 +137,11 @@ void weft_normal_stamps (weft_normal_t *self,
 
 //  Sets `known_at` of the alert and of its rows from its time.
 void weft_normal_date (weft_normal_t *self, double t_obs_tai);
+
+//  The night of an exposure, counted in days of MJD: 1 to WEFT_NIGHT_MOST, which
+//  stands for all later ones. Each night that there is costs the ledger time, and
+//  a packet may say any.
+int32_t weft_normal_night (double t_obs_tai);
 
 //  Position and time are possible ones; else WEFT_ERANGE and a reason.
 WEFT_CHECK int

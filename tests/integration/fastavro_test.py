@@ -268,8 +268,8 @@ def ztf_alert(a, schema):
         "survey": "ztf", "schema": a.get("schemavsn") or "1",
         "alert_id": c["candid"], "okind": 1,
         "object_id": a.get("objectId") or "cand%d" % c["candid"],
-        "night": c["nid"] if n("nid") is not None
-        else math.floor(own["mjd"] - 0.5),
+        "night": c["nid"] if n("nid") and abs(c["nid"]) <= 36525
+        else min(max(math.floor(own["mjd"] - 0.5), 1), 100000),
         "expo": c["pid"], "field": n("field"), "det": n("rcid"),
         "t_obs": own["mjd"], "t_src": c["jd"], "exptime": n("exptime"),
         "program": c["programid"], "ra": c["ra"], "dec": c["dec"],
@@ -441,7 +441,7 @@ def lsst_night(visit, mjd):
     year, month, day = date // 10000, date // 100 % 100, date % 100
     if 2015 <= year <= 2040 and 1 <= month <= 12 and 1 <= day <= 31:
         return date
-    return math.floor(mjd - 0.5)
+    return min(max(math.floor(mjd - 0.5), 1), 100000)
 
 
 def lsst_alert(a, schema):

@@ -33,7 +33,8 @@
     F ("candidate", "{\"type\":\"record\",\"name\":\"candidate\","             \
                     "\"fields\":[" ZTF_ROW "," MAYBE ("ssnamenr", "string")    \
                     "," MAYBE ("ssdistnr", "float") ","                        \
-                    MAYBE ("sgscore1", "float") "]}") ","                      \
+                    MAYBE ("sgscore1", "float") ","                            \
+                    MAYBE ("nid", "int") "]}") ","                      \
     F ("prv_candidates", "[\"null\",{\"type\":\"array\",\"items\":"            \
                          "{\"type\":\"record\",\"name\":\"prv\","              \
                          "\"fields\":[" ZTF_ROW "]}}]") "]}"
@@ -65,6 +66,7 @@ typedef struct {
     const char *sign;
     float magpsf, sigma, limit, magnr, distnr, zp, forced, forced_err;
     const char *status;
+    const int *nid;  //  of the alert's own
 } ztf_row_t;
 
 static const ztf_row_t plain = { .jd = 2459000.5,
@@ -138,6 +140,9 @@ put_ztf (weft_buf_t *out,
     put_maybe_text (out, asteroid);
     put_maybe (out, asteroid_sep);
     put_maybe (out, -999);
+    put_long (out, own->nid != NULL);
+    if (own->nid)
+        put_long (out, *own->nid);
     put_long (out, 1);
     if (n)
         put_long (out, (int64_t)n);
@@ -443,6 +448,34 @@ decode_lsst (bench_t *bench, int64_t object, int64_t solar, bool has_object)
     assert_true (weft_decoder_next (bench->decoder, &bench->item));
     assert_string_equal (bench->item.why, "");
     return bench->item.normal;
+}
+
+//  Any number can stand there, and each night costs the ledger time.
+static void
+a_night_is_a_possible_one (void **state)
+{
+    bench_t *bench = *state;
+    static const struct {
+        double jd;
+        int nid, night;
+    } cases[] = { { 2459000.5, 1246, 1246 },
+                  { 2459000.5, -57, -57 },
+                  { 2459000.5, 36525, 36525 },
+                  { 2459000.5, 36526, 58999 },
+                  { 2459000.5, INT32_MIN, 58999 },
+                  { 2459000.5, 0, 58999 },
+                  { 2400000.6, 0, 1 },
+                  { 2500000.0, 0, 99999 },
+                  { 2500001.6, 0, 100000 },
+                  { 9e7, 0, 100000 } };
+    for (size_t i = 0; i < WEFT_COUNT (cases); i++) {
+        ztf_row_t own = plain;
+        own.jd = cases[i].jd;
+        own.nid = &cases[i].nid;
+        assert_int_equal (decode_ztf (bench, &own, NULL, 0)->alert.night,
+                          cases[i].night);
+    }
+    assert_int_equal (decode_ztf (bench, &plain, NULL, 0)->alert.night, 58999);
 }
 
 //  Trap 2: 0 is none, as null is.
@@ -775,6 +808,7 @@ main (void)
         T (procstatus_is_a_list),
         T (the_candidate_wins_over_its_repeat),
         T (the_shallowest_limit_stands),
+        T (a_night_is_a_possible_one),
         T (zero_is_no_object),
         T (lsst_fields_are_taken),
         T (schemas_are_refused_by_name),
