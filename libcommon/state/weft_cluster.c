@@ -170,6 +170,7 @@ static void
 take_over (weft_cluster_t *self, int covered)
 {
     bool changed = false;
+    uint64_t before = self->counts.masters;
     self->counts.masters = 0;
     for (int i = 0; i < self->n_nodes; i++) {
         weft_node_t *node = &self->nodes[i];
@@ -187,7 +188,7 @@ take_over (weft_cluster_t *self, int covered)
     memcpy (self->owner, self->next, sizeof self->owner);
     self->mapped = true;
     self->stale = false;
-    if (changed)
+    if (changed || self->counts.masters != before)
         weft_log (WEFT_INFO, "REDIS-CLUSTER", "%s: %d masters, %d of %d slots",
                   self->redis->address, (int)self->counts.masters, covered,
                   WEFT_SLOTS);

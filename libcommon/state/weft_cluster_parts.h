@@ -14,7 +14,7 @@ typedef struct {
     int port;
     weft_redis_t *redis;  //  its connection; NULL: the place is free
     bool seed;            //  by configuration: its place is never given away
-    bool master;          //  has slots by the map
+    bool master;          //  has slots, by the map or by a MOVED since
     bool wanted;          //  by the map that is just being read
     bool followed;        //  the map names replicas that are well
     bool behind;          //  none of them has what was written last

@@ -163,6 +163,12 @@ follow (run_t *run, weft_cluster_item_t *item, const weft_redirect_t *redirect)
     //  must be issued again.
     if (weft_time_ms () > cluster->read_ms + REMAP_MS)
         cluster->stale = true;
+    if (node != WEFT_NODE_NONE && !cluster->nodes[node].master) {
+        //  It is written to from now on, so its replicas are asked for, too. A
+        //  map that does not name it is as one that names it no more.
+        cluster->nodes[node].master = true;
+        cluster->stale = true;
+    }
     cluster->owner[redirect->slot] = (int16_t)node;
     cluster->counts.moved++;
     run->dirty[redirect->slot / 8] |= (uint8_t)(1u << redirect->slot % 8);

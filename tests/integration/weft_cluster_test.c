@@ -493,6 +493,49 @@ a_master_with_few_slots_is_asked (void **state)
     weft_redis_destroy (&other);
 }
 
+static int
+node_of_port (const weft_cluster_t *map, int port)
+{
+    for (int i = 0; i < map->n_nodes; i++)
+        if (map->nodes[i].port == port)
+            return i;
+    fail ();
+    return -1;
+}
+
+//  By a map that was just read it is none: only MOVED says that it is.
+static void
+a_master_known_by_moved_is_asked (void **state)
+{
+    (void)state;
+    char key[32];
+    weft_redis_t *other = weft_redis_new (cluster.address, NULL);
+    weft_batch_t *writes = weft_batch_new (other, 0);
+    assert_int_equal (weft_redis_written (other, LONG_MS), 0);
+    weft_cluster_t *map = other->cluster;
+    int from = node_of_port (map, cluster.nodes[0].port);
+    int to = node_of_port (map, cluster.nodes[1].port);
+    for (int i = 0; i < 100 * WEFT_SLOTS; i++) {
+        snprintf (key, sizeof key, "told:%d", i);
+        if (map->owner[slot_of (key)] == to)
+            break;
+    }
+    for (int i = 0; i < WEFT_SLOTS; i++)
+        if (map->owner[i] == to)
+            map->owner[i] = (int16_t)from;
+    map->nodes[to].master = map->nodes[to].followed = false;
+    map->read_ms = weft_time_ms () + LONG_MS;
+    uint64_t moved = weft_redis_counts (other).moved;
+    weft_batch_words (writes, "SET", key, "1");
+    assert_int_equal (weft_batch_run (writes), 0);
+    assert_int_equal (weft_redis_counts (other).moved, moved + 1);
+    long waits = count_waits (1);
+    assert_int_equal (weft_redis_written (other, LONG_MS), 0);
+    assert_true (count_waits (1) > waits);
+    weft_batch_destroy (&writes);
+    weft_redis_destroy (&other);
+}
+
 //  Until no node takes another one for failed.
 static void
 wait_for_health (void)
@@ -713,6 +756,7 @@ main (void)
         cmocka_unit_test (every_master_must_keep_what_it_acknowledges),
         cmocka_unit_test (what_no_replica_has_is_not_kept),
         cmocka_unit_test (a_master_with_few_slots_is_asked),
+        cmocka_unit_test (a_master_known_by_moved_is_asked),
         cmocka_unit_test (what_went_with_a_master_is_said),
         cmocka_unit_test (nothing_is_lost_while_slots_move_and_masters_die),
     };
