@@ -6,6 +6,7 @@
 #include "weft_log.h"
 #include "weft_release.h"
 #include "weft_time.h"
+#include "weft_written.h"
 
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ enum {
     REPLAY_MS = 1000,
     CLOCK_MS = 10000,
     MARK_MS = 5000,
+    WRITTEN_MS = 500,   //  that letters are waited for; then again
+    LETTERS_MOST = 64,  //  written before they are waited for
 };
 
 static void
@@ -81,29 +84,64 @@ is_up (weft_keeper_t *self)
     return true;
 }
 
-//  Writes one letter. False: Redis is down, stop trying for now.
+static void
+push_all (weft_keeper_t *self, letters_t *to, letters_t *from)
+{
+    pthread_mutex_lock (&self->lock);
+    if (to == &self->buried)
+        self->waiting -= from->n;
+    for (letter_t *letter; (letter = weft_letters_pop (from));)
+        weft_letters_push (to, letter);
+    pthread_mutex_unlock (&self->lock);
+}
+
+static void
+say_held (const char *stage, int rc)
+{
+    weft_log (WEFT_WARN, "STAGE-DEAD-LETTER-HELD", "dlq:%s: %s", stage,
+              weft_error_text (rc));
+}
+
+//  Writes one letter, which goes to `put`. False: Redis is down, stop trying for
+//  now.
 static bool
-write_letter (weft_keeper_t *self, letter_t *letter)
+write_letter (weft_keeper_t *self, letter_t *letter, letters_t *put)
 {
     int rc =
         weft_dlq_put (self->redis, letter->stage, letter->alert, letter->code,
                       letter->reason, self->config.dead_letter_bytes);
-    pthread_mutex_lock (&self->lock);
-    weft_letters_push (rc ? &self->letters : &self->buried, letter);
-    if (!rc)
-        self->waiting--;
-    pthread_mutex_unlock (&self->lock);
+    if (!rc) {
+        weft_letters_push (put, letter);
+        return true;
+    }
+    say_held (letter->stage, rc);
+    letters_t back = { 0 };
+    weft_letters_push (&back, letter);
+    push_all (self, &self->letters, &back);
+    return rc == WEFT_ETOOBIG;
+}
+
+//  They were acknowledged, but Redis and this process may die together, and
+//  whoever is told that they are durable books them elsewhere. False: they are
+//  to be written again.
+static bool
+finish_letters (weft_keeper_t *self, letters_t *put)
+{
+    if (put->n == 0)
+        return true;
+    int rc = weft_redis_written (self->redis, WRITTEN_MS);
+    if (rc)
+        say_held (put->first->stage, rc);
+    push_all (self, rc ? &self->letters : &self->buried, put);
     if (!rc)
         notify (self);
-    else
-        weft_log (WEFT_WARN, "STAGE-DEAD-LETTER-HELD", "dlq:%s: %s",
-                  letter->stage, weft_error_text (rc));
-    return !rc || rc == WEFT_ETOOBIG;
+    return !rc;
 }
 
 static void
 write_letters (weft_keeper_t *self)
 {
+    letters_t put = { 0 };
     pthread_mutex_lock (&self->lock);
     size_t n = self->letters.n;
     pthread_mutex_unlock (&self->lock);
@@ -111,8 +149,11 @@ write_letters (weft_keeper_t *self)
         pthread_mutex_lock (&self->lock);
         letter_t *letter = weft_letters_pop (&self->letters);
         pthread_mutex_unlock (&self->lock);
-        up = write_letter (self, letter);
+        up = write_letter (self, letter, &put);
+        if (put.n == LETTERS_MOST)
+            up = finish_letters (self, &put) && up;
     }
+    (void)finish_letters (self, &put);
 }
 
 static void

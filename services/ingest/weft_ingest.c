@@ -7,7 +7,6 @@
 
 #include "weft_log.h"
 #include "weft_time.h"
-#include "weft_written.h"
 
 #define PROGRESS_MS 5000
 
@@ -72,13 +71,7 @@ name_member (const weft_ingest_options_t *options, char *host, size_t room)
 static int
 kept (void *arg, int64_t most_ms)
 {
-    const ingest_t *self = arg;
-    int64_t until = weft_time_ms () + most_ms;
-    int rc = weft_redis_written (self->bulk, most_ms);
-    most_ms = WEFT_MAX (0, until - weft_time_ms ());
-    if (rc == 0 && self->bulk != self->redis)
-        rc = weft_redis_written (self->redis, most_ms);
-    return rc;
+    return weft_ingest_written (arg, most_ms);
 }
 
 static int

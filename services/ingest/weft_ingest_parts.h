@@ -171,6 +171,14 @@ WEFT_CHECK int weft_ingest_find_nights (ingest_t *self);
 //  class reject are reasons for a dead letter, in taken->why.
 int weft_ingest_build (ingest_t *self, slot_t *slot);
 
+//  Would all that was written, bookings and letters, be there if Redis died now?
+//  As weft_redis_written, of one Redis or of both.
+WEFT_CHECK int weft_ingest_written (const ingest_t *self, int64_t most_ms);
+
+//  Books what has its letter. WEFT_EDOWN also while a letter is not safe yet.
+WEFT_CHECK int
+weft_ingest_book (ingest_t *self, weft_booking_t *bookings, size_t n);
+
 //  A position was taken in; it has its outcome, and that is booked.
 WEFT_CHECK int weft_ingest_mark (ingest_t *self, const weft_taken_t *taken);
 void

@@ -337,7 +337,7 @@ book (ingest_t *self)
         bookings[n++].outcome =
             slot->fate == SLOT_DEAD ? WEFT_BOOKED_DEAD : WEFT_BOOKED_DUPLICATE;
     }
-    return n ? weft_ledger_book (self->batch, bookings, n) : 0;
+    return n ? weft_ingest_book (self, bookings, n) : 0;
 }
 
 static void

@@ -3,9 +3,11 @@
 #include "weft_ingest_parts.h"
 
 #include "weft_log.h"
+#include "weft_time.h"
 #include "weft_written.h"
 
-#define PLACE_MS 500  //  the low mark is written at most that often
+#define PLACE_MS 500   //  the low mark is written at most that often
+#define LETTERS_MS 40  //  that letters are waited for at once
 
 static int
 add_booking (ingest_t *self, size_t *n, const weft_booking_t *booking)
@@ -44,6 +46,32 @@ add_flight (ingest_t *self,
         rc = add_booking (self, n, &booking);
     }
     return rc;
+}
+
+int
+weft_ingest_written (const ingest_t *self, int64_t most_ms)
+{
+    int64_t until = weft_time_ms () + most_ms;
+    int rc = weft_redis_written (self->bulk, most_ms);
+    most_ms = WEFT_MAX (0, until - weft_time_ms ());
+    if (rc == 0 && self->bulk != self->redis)
+        rc = weft_redis_written (self->redis, most_ms);
+    return rc;
+}
+
+//  Letters are in the one Redis, and in a cluster bookings are elsewhere: one
+//  that says dead must not outlive its letter. (Where both are in one file, the
+//  letter comes first there. The keeper has waited for those of stages.)
+int
+weft_ingest_book (ingest_t *self, weft_booking_t *bookings, size_t n)
+{
+    bool dead = false;
+    for (size_t i = 0; i < n; i++)
+        dead |= bookings[i].outcome == WEFT_BOOKED_DEAD;
+    int rc = dead && self->bulk != self->redis
+                 ? weft_redis_written (self->redis, LETTERS_MS)
+                 : 0;
+    return rc ? rc : weft_ledger_book (self->batch, bookings, n);
 }
 
 //  In pieces that the ledger takes; each may be booked again.
@@ -189,8 +217,8 @@ weft_ingest_save_place (ingest_t *self, int64_t now_ms)
         !weft_watermark_low (self->mark, &offset, &place))
         return;
     self->place_ms = now_ms;
-    //  Elsewhere than the bookings, it could survive them.
-    int rc = weft_redis_written (self->bulk, 0);
+    //  Elsewhere than the bookings, or than letters, it could survive them.
+    int rc = weft_ingest_written (self, 0);
     if (rc == WEFT_EAGAIN) {
         self->place_stays = true;
         weft_log (WEFT_WARN, "INGEST-PLACE-STAYS",

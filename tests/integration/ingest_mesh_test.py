@@ -349,13 +349,14 @@ def a_cluster_that_is_none():
         check(process.running(), "it ended")
 
 
-mesh.main([a_night_is_settled, a_forgotten_history_comes_again, a_newer_history_waits,
-           killed_again_and_again, redis_goes_away,
-           a_dead_letter_is_put_back, a_letter_put_back_while_its_alert_is_in_flight,
-           a_letter_put_back_while_its_alert_dies, all_sample_packets,
-           on_a_cluster(a_night_is_settled),
-           on_a_cluster(killed_again_and_again),
-           on_a_cluster(a_dead_letter_is_put_back),
-           on_a_cluster(a_letter_put_back_while_its_alert_is_in_flight),
-           on_a_cluster(all_sample_packets), slots_move_and_masters_die,
-           a_cluster_that_is_none])
+if __name__ == "__main__":
+    mesh.main([a_night_is_settled, a_forgotten_history_comes_again, a_newer_history_waits,
+               killed_again_and_again, redis_goes_away,
+               a_dead_letter_is_put_back, a_letter_put_back_while_its_alert_is_in_flight,
+               a_letter_put_back_while_its_alert_dies, all_sample_packets,
+               on_a_cluster(a_night_is_settled),
+               on_a_cluster(killed_again_and_again),
+               on_a_cluster(a_dead_letter_is_put_back),
+               on_a_cluster(a_letter_put_back_while_its_alert_is_in_flight),
+               on_a_cluster(all_sample_packets), slots_move_and_masters_die,
+               a_cluster_that_is_none])
