@@ -310,8 +310,15 @@ weft_avro_registry_new (const char *folder, char why[WEFT_AVRO_WHY])
     if (rc || paths.n > WEFT_REGISTRY_FILES_MOST)
         snprintf (why, WEFT_AVRO_WHY, "folder of schemas %s: %s", folder,
                   rc ? weft_error_text (rc) : "too many files");
-    for (size_t i = 0; !rc && i < paths.n; i++)
-        read_file (self, paths.items[i], why);
+    for (size_t i = 0; !rc && i < paths.n; i++) {
+        const char *bad = weft_paths_why (&paths, i);
+        if (bad)
+            snprintf (why, WEFT_AVRO_WHY, "%.300s: %.100s", paths.items[i],
+                      bad);
+        rc = bad ? WEFT_EIO : 0;
+        if (!bad)
+            read_file (self, paths.items[i], why);
+    }
     weft_paths_fini (&paths);
     if (!self->n && !*why)
         snprintf (why, WEFT_AVRO_WHY,

@@ -78,8 +78,9 @@ read_file (files_t *self, const char *path)
     if (fd < 0)
         return say (self, WEFT_EIO, strerror (errno));
     struct stat info;
-    int rc = fstat (fd, &info)         ? say (self, WEFT_EIO, "no stat")
-             : !S_ISREG (info.st_mode) ? say (self, WEFT_EIO, "no file")
+    int rc = fstat (fd, &info) ? say (self, WEFT_EIO, "no stat")
+             : !S_ISREG (info.st_mode)
+                 ? say (self, WEFT_EIO, WEFT_PATHS_NO_FILE)
              : info.st_size > WEFT_MESSAGE_MOST
                  ? say (self, WEFT_ETOOBIG, "larger than a message may be")
                  : read_whole (self, fd, (size_t)info.st_size);
@@ -150,6 +151,20 @@ fill (files_t *self, weft_message_t *message, const weft_piece_t *piece)
     };
 }
 
+//  True: it is a bundle, which has the messages; else the file is one.
+static bool
+open_next (files_t *self, const char *path, weft_piece_t *piece)
+{
+    const char *why = weft_paths_why (&self->paths, self->next.file);
+    self->archived = !why && is_archive (path);
+    int rc = why              ? say (self, WEFT_EIO, why)
+             : self->archived ? open_bundle (self, path)
+                              : read_file (self, path);
+    *piece = rc ? (weft_piece_t){ .why = self->why }
+                : (weft_piece_t){ .data = self->data, .size = self->size };
+    return self->archived && !rc;
+}
+
 static int
 files_next (weft_input_t *input, weft_message_t *message)
 {
@@ -171,15 +186,8 @@ files_next (weft_input_t *input, weft_message_t *message)
             next_file (self);
             continue;
         }
-        self->archived = is_archive (path);
-        int rc =
-            self->archived ? open_bundle (self, path) : read_file (self, path);
-        if (self->archived && !rc)
+        if (open_next (self, path, &piece))
             continue;
-        if (rc)
-            piece.why = self->why;
-        else
-            piece = (weft_piece_t){ .data = self->data, .size = self->size };
         fill (self, message, &piece);
         return 1;
     }

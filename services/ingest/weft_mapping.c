@@ -363,6 +363,21 @@ read_file (weft_mappings_t *self, const char *path, char *why)
     return rc;
 }
 
+//  They are read all or none: a part would be another set.
+static int
+name_first_bad (const weft_paths_t *paths, char why[WEFT_AVRO_WHY])
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        const char *reason = weft_paths_why (paths, i);
+        if (!reason)
+            continue;
+        snprintf (why, WEFT_AVRO_WHY, "%.300s: %.100s", paths->items[i],
+                  reason);
+        return WEFT_EIO;
+    }
+    return 0;
+}
+
 //  Names, sizes and times of the files.
 static uint64_t
 look (const char *folder, weft_paths_t *paths, int *rc)
@@ -396,6 +411,8 @@ weft_mappings_new (const char *folder, char why[WEFT_AVRO_WHY])
         if (rc)
             snprintf (why, WEFT_AVRO_WHY, "folder of mappings %.300s: %s",
                       folder, weft_error_text (rc));
+        else
+            rc = name_first_bad (&paths, why);
     }
     for (size_t i = 0; !rc && i < paths.n; i++)
         rc = read_file (self, paths.items[i], why);

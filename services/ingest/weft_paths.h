@@ -17,13 +17,22 @@ typedef struct {
     size_t room;
 } weft_paths_t;
 
-//  Appends the files of a path: itself if it is a file, else all regular files
-//  under the folder whose names end with `ending` (NULL: any), sorted by their
-//  whole path, byte by byte. Names that begin with a dot are left out, in
-//  folders. WEFT_ENOENT if there is no such thing, WEFT_EIO if it cannot be
-//  read, WEFT_ETOOBIG over a ceiling.
+//  What is said of a pipe, a socket or a device.
+#define WEFT_PATHS_NO_FILE "no file"
+
+//  Appends the files of a path: itself if it is no folder, else all files under
+//  the folder whose names end with `ending` (NULL: any), sorted by their whole
+//  path, byte by byte. Names that begin with a dot are left out, in folders. What
+//  cannot be read there (a folder without rights, a link that leads nowhere or
+//  back, no file) is an item of its own with a reason, and costs no other.
+//  WEFT_ENOENT if there is no such thing, WEFT_ETOOBIG over a ceiling,
+//  WEFT_ENOMEM.
 WEFT_CHECK int
 weft_paths_add (weft_paths_t *self, const char *path, const char *ending);
+
+//  Why item `i` cannot be read, as far as is known without opening it: NULL, or
+//  borrowed as long as the list.
+const char *weft_paths_why (const weft_paths_t *self, size_t i);
 
 //  Frees the list. Safe on zeros.
 void weft_paths_fini (weft_paths_t *self);

@@ -70,7 +70,13 @@ from_path (weft_str_t text, weft_buf_t *out, char *why)
     char path[PATH_MOST], reason[WEFT_INPUT_WHY] = "";
     char *paths[] = { path };
     uint64_t item;
+    struct stat info;
     split (text, path, &item);
+    //  It could not be read as a folder; its first file is not what was refused.
+    if (stat (path, &info) == 0 && S_ISDIR (info.st_mode)) {
+        snprintf (why, DLQ_BYTES_WHY, "it is a folder, no packet");
+        return WEFT_EIO;
+    }
     weft_input_t *input = weft_input_files (paths, 1, reason);
     weft_decoder_t *decoder = weft_decoder_new (NULL, reason);
     int rc = input && decoder ? find_item (input, decoder, item, out, why)
