@@ -71,16 +71,36 @@ read_whole (files_t *self, int fd, size_t size)
     }
 }
 
+//  Opens a file, and nothing else: a pipe would keep us until somebody writes.
+static int
+open_file (const char *path, const char **why)
+{
+    struct stat info;
+    int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        //  A socket.
+        *why = errno == ENXIO ? WEFT_PATHS_NO_FILE : strerror (errno);
+        return -1;
+    }
+    *why = fstat (fd, &info)                   ? strerror (errno)
+           : !S_ISREG (info.st_mode)           ? WEFT_PATHS_NO_FILE
+           : fcntl (fd, F_SETFL, O_RDONLY) < 0 ? strerror (errno)
+                                               : NULL;
+    if (!*why)
+        return fd;
+    close (fd);
+    return -1;
+}
+
 static int
 read_file (files_t *self, const char *path)
 {
-    int fd = open (path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return say (self, WEFT_EIO, strerror (errno));
+    const char *why;
     struct stat info;
-    int rc = fstat (fd, &info) ? say (self, WEFT_EIO, "no stat")
-             : !S_ISREG (info.st_mode)
-                 ? say (self, WEFT_EIO, WEFT_PATHS_NO_FILE)
+    int fd = open_file (path, &why);
+    if (fd < 0)
+        return say (self, WEFT_EIO, why);
+    int rc = fstat (fd, &info) ? say (self, WEFT_EIO, strerror (errno))
              : info.st_size > WEFT_MESSAGE_MOST
                  ? say (self, WEFT_ETOOBIG, "larger than a message may be")
                  : read_whole (self, fd, (size_t)info.st_size);
@@ -92,8 +112,9 @@ read_file (files_t *self, const char *path)
 static bool
 is_archive (const char *path)
 {
+    const char *why;
     uint8_t head[264] = { 0 };
-    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    int fd = open_file (path, &why);
     if (fd < 0)
         return false;
     ssize_t n = read (fd, head, sizeof (head));
@@ -119,9 +140,10 @@ close_bundle (files_t *self)
 static int
 open_bundle (files_t *self, const char *path)
 {
-    self->fd = open (path, O_RDONLY | O_CLOEXEC);
+    const char *why;
+    self->fd = open_file (path, &why);
     if (self->fd < 0)
-        return say (self, WEFT_EIO, strerror (errno));
+        return say (self, WEFT_EIO, why);
     self->bundle = weft_bundle_new (self->fd, self->why);
     if (self->bundle)
         return 0;

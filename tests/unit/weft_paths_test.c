@@ -4,7 +4,9 @@
 #include "unit/testing.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +195,38 @@ what_is_no_file_is_one_item (void **state)
     (void)unlink (path_of (bench, ".hidden"));
 }
 
+//  Named, it is not waited on until somebody writes into it.
+static void
+a_named_pipe_is_not_waited_on (void **state)
+{
+    bench_t *bench = *state;
+    assert_int_equal (mkfifo (path_of (bench, "pipe"), 0600), 0);
+    (void)alarm (60);
+    assert_messages (bench, "pipe", "pipe: no file\n");
+    //  Nor is what somebody has written taken out of it.
+    int fd = open (path_of (bench, "pipe"), O_RDWR | O_NONBLOCK);
+    char byte = 0;
+    assert_true (fd >= 0);
+    assert_int_equal (write (fd, "x", 1), 1);
+    assert_messages (bench, "pipe", "pipe: no file\n");
+    assert_int_equal (read (fd, &byte, 1), 1);
+    close (fd);
+    (void)alarm (0);
+}
+
+static void
+a_named_socket_is_no_file (void **state)
+{
+    bench_t *bench = *state;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket (AF_UNIX, SOCK_STREAM, 0);
+    snprintf (address.sun_path, sizeof (address.sun_path), "%.90s",
+              path_of (bench, "socket"));
+    assert_int_equal (bind (fd, (void *)&address, sizeof (address)), 0);
+    assert_messages (bench, "socket", "socket: no file\n");
+    close (fd);
+}
+
 int
 main (void)
 {
@@ -202,6 +236,8 @@ main (void)
         T (too_deep_is_one_item),
         T (a_folder_without_rights_is_one_item),
         T (what_is_no_file_is_one_item),
+        T (a_named_pipe_is_not_waited_on),
+        T (a_named_socket_is_no_file),
         T (a_named_folder_without_rights_is_one_item),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
