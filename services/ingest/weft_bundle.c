@@ -1,4 +1,5 @@
-//  weft_bundle.c - one libarchive unpacks, another reads the tar archives in it.
+//  weft_bundle.c - one libarchive unpacks what is no gzip, another reads the tar
+//  archives in it.
 //
 //  Libarchive ends at the zeros that end a tar archive, and says nothing of what
 //  is behind them. So the unpacked bytes are ours: a tar archive takes from them
@@ -7,22 +8,22 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <unistd.h>
 
 #include "weft_bundle.h"
 #include "weft_container_walk.h"
 #include "weft_decoder.h"
+#include "weft_gunzip.h"
 
 #define CHUNK (64u << 10)
-#define TAR_BLOCK 512
+#define TAR_BLOCK WEFT_TAR_BLOCK
 #define ZEROS 5  //  so many are no framed message: nobody has schema id 0
 
 struct weft_bundle {
-    int fd;
+    weft_gunzip_t *source;
     struct archive *packed;  //  what comes from there
-    uint8_t raw[CHUNK];
-    size_t raw_size;   //  bytes in it
-    uint64_t raw_fed;  //  bytes that `packed` was given so far
+    const uint8_t *raw;      //  what it was given last
+    size_t raw_size;         //  bytes of that
+    uint64_t raw_fed;        //  bytes that `packed` was given so far
     //  Unpacked, from `start` on not given away.
     uint8_t *data;
     size_t start, size, room;
@@ -43,10 +44,7 @@ static la_ssize_t
 feed_raw (struct archive *archive, void *arg, const void **data)
 {
     weft_bundle_t *self = arg;
-    ssize_t n;
-    do
-        n = read (self->fd, self->raw, sizeof (self->raw));
-    while (n < 0 && errno == EINTR);
+    ssize_t n = weft_gunzip_read (self->source, &self->raw);
     if (n < 0)
         archive_set_error (archive, errno, "%s", strerror (errno));
     self->raw_size = n < 0 ? 0 : (size_t)n;
@@ -61,25 +59,37 @@ are_zeros (const uint8_t *data, size_t size)
     return !size || (!data[0] && !memcmp (data, data + 1, size - 1));
 }
 
+//  No more comes, for this reason, if not for the end.
+static void
+end_for (weft_bundle_t *self, const char *why)
+{
+    const char *fault = weft_gunzip_fault (self->source);
+    self->all = true;
+    if (fault || why)
+        snprintf (self->fault, sizeof (self->fault), "%s", fault ? fault : why);
+}
+
 //  What libarchive leaves behind compressed bytes, as it is none of them. Zeros
 //  only fill up.
 static void
 end_bytes (weft_bundle_t *self)
 {
     const void *data;
-    self->all = true;
-    if (archive_filter_count (self->packed) < 2)
+    char why[80];
+    if (archive_filter_count (self->packed) < 2) {
+        end_for (self, NULL);
         return;
+    }
     uint64_t used = (uint64_t)archive_filter_bytes (self->packed, -1);
     size_t left =
         (size_t)WEFT_MIN (self->raw_fed - used, (uint64_t)self->raw_size);
     bool zeros = are_zeros (self->raw + self->raw_size - left, left);
     while (feed_raw (self->packed, self, &data) > 0)
         zeros &= are_zeros (self->raw, self->raw_size);
-    if (!zeros)
-        snprintf (self->fault, sizeof (self->fault),
-                  "%llu bytes behind the compressed data are not read",
-                  (unsigned long long)(self->raw_fed - used));
+    snprintf (why, sizeof (why),
+              "%llu bytes behind the compressed data are not read",
+              (unsigned long long)(self->raw_fed - used));
+    end_for (self, zeros ? NULL : why);
 }
 
 static int
@@ -121,8 +131,7 @@ more (weft_bundle_t *self)
                       : make_room (self, size) ? "out of memory"
                                                : NULL;
     if (why) {
-        self->all = true;
-        snprintf (self->fault, sizeof (self->fault), "%s", why);
+        end_for (self, why);
         return false;
     }
     if (size)
@@ -206,27 +215,12 @@ close_tar (weft_bundle_t *self)
     self->tar = NULL;
 }
 
-//  So many bytes from here: by the sum that every tar header has, of whatever
-//  kind.
+//  So many bytes from here.
 static bool
 is_tar (weft_bundle_t *self, size_t at)
 {
-    if (look (self, at + TAR_BLOCK) < at + TAR_BLOCK)
-        return false;
-    const uint8_t *head = self->data + self->start + at, *field = head + 148;
-    uint32_t sum = 8 * ' ', said = 0;
-    int digits = 0;
-    for (int i = 0; i < TAR_BLOCK; i++)
-        sum += i >= 148 && i < 156 ? 0 : head[i];
-    for (int i = 0; i < 8; i++) {
-        if (field[i] >= '0' && field[i] <= '7') {
-            said = 8 * said + (uint32_t)(field[i] - '0');
-            digits++;
-        } else if (digits || field[i] != ' ') {
-            break;
-        }
-    }
-    return digits && said == sum;
+    return look (self, at + TAR_BLOCK) >= at + TAR_BLOCK &&
+           weft_tar_head_is (self->data + self->start + at);
 }
 
 //  A message that cannot be read.
@@ -404,6 +398,21 @@ next_plain (weft_bundle_t *self, weft_piece_t *piece)
     return true;
 }
 
+//  The bytes have ended for a reason, and what is left of them is none of a
+//  container and less than a tar archive's first header: it has no other message.
+static bool
+tell_fault (weft_bundle_t *self, weft_piece_t *piece)
+{
+    size_t size = look (self, TAR_BLOCK);
+    if (size >= TAR_BLOCK || !*self->fault ||
+        weft_avro_container_is (self->data + self->start, size))
+        return false;
+    self->start = self->size;
+    tell (self, piece, self->fault);
+    *self->fault = '\0';
+    return true;
+}
+
 bool
 weft_bundle_next (weft_bundle_t *self, weft_piece_t *piece)
 {
@@ -416,12 +425,9 @@ weft_bundle_next (weft_bundle_t *self, weft_piece_t *piece)
             continue;
         }
         skip_zeros (self);
-        size_t size = look (self, 4);
-        if (!size && *self->fault) {
-            tell (self, piece, self->fault);
-            *self->fault = '\0';
+        if (tell_fault (self, piece))
             return true;
-        }
+        size_t size = look (self, 4);
         if (!size)
             return false;
         if (weft_avro_container_is (self->data + self->start, size) ||
@@ -432,32 +438,37 @@ weft_bundle_next (weft_bundle_t *self, weft_piece_t *piece)
     }
 }
 
-weft_bundle_t *
-weft_bundle_new (int fd, char why[WEFT_INPUT_WHY])
+//  What breaks off in its first bytes is a message, as what does later.
+static void
+open_packed (weft_bundle_t *self)
 {
     struct archive_entry *entry;
-    weft_bundle_t *self = calloc (1, sizeof (*self));
-    if (self)
-        self->packed = archive_read_new ();
-    if (!self || !self->packed) {
-        snprintf (why, WEFT_INPUT_WHY, "out of memory");
-        weft_bundle_destroy (&self);
-        return NULL;
-    }
-    self->fd = fd;
     archive_read_support_filter_all (self->packed);
     archive_read_support_format_raw (self->packed);
     archive_read_support_format_empty (self->packed);
     int rc = archive_read_open (self->packed, self, NULL, feed_raw, NULL);
     if (rc == ARCHIVE_OK || rc == ARCHIVE_WARN)
         rc = archive_read_next_header (self->packed, &entry);
-    if (rc == ARCHIVE_EOF) {
+    if (rc == ARCHIVE_EOF)
         end_bytes (self);
-    } else if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) {
-        snprintf (why, WEFT_INPUT_WHY, "%s",
-                  archive_error_string (self->packed));
-        weft_bundle_destroy (&self);
+    else if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+        end_for (self, archive_error_string (self->packed));
+}
+
+weft_bundle_t *
+weft_bundle_new (int fd, char why[WEFT_INPUT_WHY])
+{
+    weft_bundle_t *self = calloc (1, sizeof (*self));
+    if (self) {
+        self->source = weft_gunzip_new (fd);
+        self->packed = archive_read_new ();
     }
+    if (!self || !self->source || !self->packed) {
+        snprintf (why, WEFT_INPUT_WHY, "out of memory");
+        weft_bundle_destroy (&self);
+        return NULL;
+    }
+    open_packed (self);
     return self;
 }
 
@@ -471,6 +482,7 @@ weft_bundle_destroy (weft_bundle_t **self_p)
         archive_read_free (self->tar);
     if (self->packed)
         archive_read_free (self->packed);
+    weft_gunzip_destroy (&self->source);
     free (self->data);
     free (self->entry);
     free (self);

@@ -155,3 +155,22 @@ weft_container_walk (weft_container_walk_t *self,
     }
     return rc == WEFT_ETRUNCATED && !all ? WEFT_WALK_MORE : WEFT_WALK_BROKEN;
 }
+
+bool
+weft_tar_head_is (const uint8_t head[WEFT_TAR_BLOCK])
+{
+    const uint8_t *field = head + 148;
+    uint32_t sum = 8 * ' ', said = 0;
+    int digits = 0;
+    for (int i = 0; i < WEFT_TAR_BLOCK; i++)
+        sum += i >= 148 && i < 156 ? 0 : head[i];
+    for (int i = 0; i < 8; i++) {
+        if (field[i] >= '0' && field[i] <= '7') {
+            said = 8 * said + (uint32_t)(field[i] - '0');
+            digits++;
+        } else if (digits || field[i] != ' ') {
+            break;
+        }
+    }
+    return digits && said == sum;
+}

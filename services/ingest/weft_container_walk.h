@@ -36,4 +36,9 @@ WEFT_CHECK weft_walk_t weft_container_walk (weft_container_walk_t *self,
 //  there is none.
 size_t weft_container_find (const uint8_t *data, size_t from, size_t size);
 
+//  Does a tar archive begin here? By the sum that every header has, of whatever
+//  kind.
+#define WEFT_TAR_BLOCK 512
+bool weft_tar_head_is (const uint8_t head[WEFT_TAR_BLOCK]);
+
 #endif

@@ -182,8 +182,10 @@ open_next (files_t *self, const char *path, weft_piece_t *piece)
     int rc = why              ? say (self, WEFT_EIO, why)
              : self->archived ? open_bundle (self, path)
                               : read_file (self, path);
-    *piece = rc ? (weft_piece_t){ .why = self->why }
-                : (weft_piece_t){ .data = self->data, .size = self->size };
+    if (rc)
+        *piece = (weft_piece_t){ .why = self->why };
+    else
+        *piece = (weft_piece_t){ .data = self->data, .size = self->size };
     return self->archived && !rc;
 }
 

@@ -204,6 +204,45 @@ bytes_behind_compressed_ones (void **state)
     assert_non_null (strstr (bench->why, said));
 }
 
+//  Cut off anywhere, what was whole before that is read; then the reason, once.
+static void
+cut_gzip (void **state)
+{
+    bench_t *bench = *state;
+    size_t last = 0;
+    add_tar (bench, true);
+    size_t whole = bench->bytes.size;
+    for (size_t size = 6; size < whole; size++) {
+        static const char *const expected[] = { "!", "1!", "12!", "123!" };
+        bench->bytes.size = size;
+        size_t n = strlen (as_stdin (bench)) - 1;
+        //  One message more at the most: none is left out.
+        assert_true (n == last || n == last + 1);
+        assert_in_range (n, 0, 3);
+        assert_string_equal (bench->found, expected[n]);
+        assert_non_null (strstr (bench->why, "truncated gzip input"));
+        assert_string_equal (as_file (bench, n), expected[n]);
+        last = n;
+    }
+    assert_int_equal (last, 3);
+    //  Or a bit of its check sum has changed.
+    bench->bytes.size = whole;
+    bench->bytes.data[whole - 5] ^= 1;
+    assert_string_equal (as_stdin (bench), "123!");
+    assert_non_null (strstr (bench->why, "damaged gzip input"));
+}
+
+//  It is a message of its input as well, not the end of the input.
+static void
+cut_in_the_first_block (void **state)
+{
+    bench_t *bench = *state;
+    weft_buf_add (&bench->bytes, "BZh91AY&SY\x12\x34\x56\x78", 14);
+    assert_string_equal (as_stdin (bench), "!");
+    assert_non_null (strstr (bench->why, "truncated bzip2 input"));
+    assert_string_equal (as_file (bench, 0), "!");
+}
+
 static void
 damaged_archive (void **state)
 {
@@ -308,6 +347,7 @@ main (void)
         T (two_archives),    T (bytes_behind_compressed_ones),
         T (damaged_archive), T (torn_container),
         T (zeros_between),   T (absurd_size),
+        T (cut_gzip),        T (cut_in_the_first_block),
         T (a_walk_goes_on),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
