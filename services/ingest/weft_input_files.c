@@ -129,6 +129,16 @@ is_archive (const char *path)
                        !memcmp (head, "\x28\xb5\x2f\xfd", 4)));
 }
 
+//  Nothing but the zeros that end a tar archive, of the sizes that tar pads it
+//  to. Other files of zeros were something else: a disk has lost them.
+static bool
+is_empty_archive (const files_t *self)
+{
+    return self->size >= 1024 && self->size <= 10240 && self->size % 512 == 0 &&
+           !self->data[0] &&
+           !memcmp (self->data, self->data + 1, self->size - 1);
+}
+
 static void
 close_bundle (files_t *self)
 {
@@ -173,7 +183,8 @@ fill (files_t *self, weft_message_t *message, const weft_piece_t *piece)
     };
 }
 
-//  True: it is a bundle, which has the messages; else the file is one.
+//  True: it is a bundle, which has the messages, or has none; else the file is
+//  one.
 static bool
 open_next (files_t *self, const char *path, weft_piece_t *piece)
 {
@@ -186,6 +197,10 @@ open_next (files_t *self, const char *path, weft_piece_t *piece)
         *piece = (weft_piece_t){ .why = self->why };
     else
         *piece = (weft_piece_t){ .data = self->data, .size = self->size };
+    if (!rc && !self->archived && is_empty_archive (self)) {
+        next_file (self);
+        return true;
+    }
     return self->archived && !rc;
 }
 

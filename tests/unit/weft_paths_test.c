@@ -72,7 +72,9 @@ list_messages (bench_t *bench, const char *name, char found[FOUND_MOST])
     char *paths[] = { path_of (bench, name) };
     weft_message_t message;
     weft_input_t *input = weft_input_files (paths, 1, why);
-    snprintf (found, FOUND_MOST, "no input: %s", why);
+    *found = '\0';
+    if (!input)
+        snprintf (found, FOUND_MOST, "no input: %s", why);
     while (input && n < FOUND_MOST && input->next (input, &message) == 1) {
         n += (size_t)snprintf (
             found + n, FOUND_MOST - n, "%s: %.*s\n",
@@ -227,6 +229,26 @@ a_named_socket_is_no_file (void **state)
     close (fd);
 }
 
+//  As on standard input, where zeros are passed over; a packet that a disk has
+//  lost is told of.
+static void
+an_empty_archive_is_passed_over (void **state)
+{
+    bench_t *bench = *state;
+    static const uint8_t zeros[10752];
+    static const size_t empty[] = { 1024, 10240 };
+    static const size_t lost[] = { 512, 1023, 1025, 10752 };
+    for (size_t i = 0; i < WEFT_COUNT (empty); i++) {
+        put_file (bench, "e.tar", zeros, empty[i]);
+        assert_messages (bench, "", "a: packet a\nin/b: packet b\n");
+        assert_messages (bench, "e.tar", "");
+    }
+    for (size_t i = 0; i < WEFT_COUNT (lost); i++) {
+        put_file (bench, "e.tar", zeros, lost[i]);
+        assert_messages (bench, "e.tar", "e.tar: \n");
+    }
+}
+
 int
 main (void)
 {
@@ -236,6 +258,7 @@ main (void)
         T (too_deep_is_one_item),
         T (a_folder_without_rights_is_one_item),
         T (what_is_no_file_is_one_item),
+        T (an_empty_archive_is_passed_over),
         T (a_named_pipe_is_not_waited_on),
         T (a_named_socket_is_no_file),
         T (a_named_folder_without_rights_is_one_item),
