@@ -165,6 +165,8 @@ weft_keeper_destroy (weft_keeper_t **self_p)
         free_letter (letter);
     for (letter_t *letter; (letter = weft_letters_pop (&self->buried));)
         free_letter (letter);
+    for (letter_t *letter; (letter = weft_letters_pop (&self->put));)
+        free_letter (letter);
     //  What is still in custody is not told: its lease runs out, and another
     //  upstream takes it.
     free_replays (self->given);

@@ -70,6 +70,8 @@ struct weft_keeper {
     weft_redis_t *bulk;   //  where the ledger is; may be `redis`
     bool bulk_safe;       //  it was looked at
     weft_replay_t *replays[WEFT_BRANCHES_MAX];
+    letters_t put;  //  written, and not yet seen to be kept
+    uint64_t put_generation;
     uint64_t generation;
     bool unsafe;
     weft_mark_t mark;  //  of the ledger

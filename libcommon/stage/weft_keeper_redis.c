@@ -102,16 +102,18 @@ say_held (const char *stage, int rc)
               weft_error_text (rc));
 }
 
-//  Writes one letter, which goes to `put`. False: Redis is down, stop trying for
-//  now.
+//  Writes one letter, which is then among those put. False: Redis is down, stop
+//  trying for now.
 static bool
-write_letter (weft_keeper_t *self, letter_t *letter, letters_t *put)
+write_letter (weft_keeper_t *self, letter_t *letter)
 {
     int rc =
         weft_dlq_put (self->redis, letter->stage, letter->alert, letter->code,
                       letter->reason, self->config.dead_letter_bytes);
     if (!rc) {
-        weft_letters_push (put, letter);
+        if (self->put.n == 0)
+            self->put_generation = weft_redis_generation (self->redis);
+        weft_letters_push (&self->put, letter);
         return true;
     }
     say_held (letter->stage, rc);
@@ -122,17 +124,22 @@ write_letter (weft_keeper_t *self, letter_t *letter, letters_t *put)
 }
 
 //  They were acknowledged, but Redis and this process may die together, and
-//  whoever is told that they are durable books them elsewhere. False: they are
-//  to be written again.
+//  whoever is told that they are durable books them elsewhere. False: not yet. The
+//  file is behind, and they are asked after again, or Redis was away since: they
+//  are written again.
 static bool
-finish_letters (weft_keeper_t *self, letters_t *put)
+finish_letters (weft_keeper_t *self)
 {
-    if (put->n == 0)
+    if (self->put.n == 0)
         return true;
     int rc = weft_redis_written (self->redis, WRITTEN_MS);
+    bool same = weft_redis_generation (self->redis) == self->put_generation;
+    if (!rc && !same)
+        rc = WEFT_EAGAIN;
     if (rc)
-        say_held (put->first->stage, rc);
-    push_all (self, rc ? &self->letters : &self->buried, put);
+        say_held (self->put.first->stage, rc);
+    if (rc != WEFT_EDOWN || !same)
+        push_all (self, rc ? &self->letters : &self->buried, &self->put);
     if (!rc)
         notify (self);
     return !rc;
@@ -141,19 +148,19 @@ finish_letters (weft_keeper_t *self, letters_t *put)
 static void
 write_letters (weft_keeper_t *self)
 {
-    letters_t put = { 0 };
+    bool up = finish_letters (self);
     pthread_mutex_lock (&self->lock);
     size_t n = self->letters.n;
     pthread_mutex_unlock (&self->lock);
-    for (bool up = true; n > 0 && up; n--) {
+    for (; n > 0 && up; n--) {
         pthread_mutex_lock (&self->lock);
         letter_t *letter = weft_letters_pop (&self->letters);
         pthread_mutex_unlock (&self->lock);
-        up = write_letter (self, letter, &put);
-        if (put.n == LETTERS_MOST)
-            up = finish_letters (self, &put) && up;
+        up = write_letter (self, letter);
+        if (self->put.n == LETTERS_MOST)
+            up = finish_letters (self) && up;
     }
-    (void)finish_letters (self, &put);
+    (void)(up && finish_letters (self));
 }
 
 static void

@@ -104,13 +104,15 @@ static int
 try_open (ingest_t *self)
 {
     int rc = 0;
-    if (!self->store)
+    bool shut = !self->store;
+    if (shut)
         self->store =
             weft_packet_store_new (&self->store_config, self->redis, &rc,
                                    self->store_why, sizeof (self->store_why));
     self->store_retry_ms = weft_time_ms () + WEFT_PACKET_RETRY_MS;
     if (self->store) {
-        say_open (self);
+        if (shut)
+            say_open (self);
         return publish (self);
     }
     say_shut (self, rc);

@@ -20,14 +20,28 @@ bool
 weft_kafka_harm (weft_kafka_t *self, weft_part_t *part, int64_t offset)
 {
     int64_t *harmed = &part->harmed[lane_of (self)];
-    if (offset > part->bad) {
-        part->bad = offset;
+    bool news = offset > part->bad;
+    part->bad = WEFT_MAX (part->bad, offset);
+    //  Behind one that failed again nothing more is tried: all partitions stand
+    //  still for it.
+    if (news && *harmed < 0) {
         weft_kafka_find_anew (self);
         return false;
     }
     if (*harmed < 0 || offset < *harmed)
         *harmed = offset;
     return true;
+}
+
+//  What was said of this partition is over, and of no other.
+static void
+end_trouble (weft_kafka_t *self, const weft_part_t *part)
+{
+    char what[300];
+    snprintf (what, sizeof (what), "%s/%d cannot be read", part->topic,
+              part->partition);
+    if (!strncmp (self->trouble, what, strlen (what)))
+        weft_kafka_well (self);
 }
 
 int
@@ -51,8 +65,8 @@ weft_kafka_step_over (weft_kafka_t *self, weft_part_t *part, int64_t offset)
                   "this group: read them from the survey's archive",
                   part->topic, part->partition, (long long)(end - first),
                   (long long)first, (long long)end);
-        weft_kafka_well (self);
     }
+    end_trouble (self, part);
     *harmed = -1;
     return 0;
 }

@@ -60,6 +60,41 @@ what_fails_twice_is_a_gap (void **state)
     free (rig.kafka.found);
 }
 
+//  A run of them is tried again once, not once each.
+static void
+a_run_is_read_again_once (void **state)
+{
+    (void)state;
+    rig_t rig = new_rig ();
+    assert_false (weft_kafka_harm (&rig.kafka, &rig.part, 120));
+    weft_kafka_forget_harm (&rig.part);  //  as all that is found anew
+    for (int64_t offset = 120; offset < 180; offset += 10)
+        assert_true (weft_kafka_harm (&rig.kafka, &rig.part, offset));
+    step_over (&rig, 180, 120, 60);
+    free (rig.kafka.found);
+}
+
+//  Another partition's trouble is its own.
+static void
+its_trouble_alone_is_over (void **state)
+{
+    (void)state;
+    rig_t rig = new_rig ();
+    rig.part.bad = 1000;
+    snprintf (rig.kafka.trouble, sizeof rig.kafka.trouble,
+              "night/30 cannot be read at offset 7: why");
+    assert_true (weft_kafka_harm (&rig.kafka, &rig.part, 120));
+    step_over (&rig, 130, 120, 10);
+    assert_int_equal (strncmp (rig.kafka.trouble, "night/30 ", 9), 0);
+    //  Without a gap, too.
+    snprintf (rig.kafka.trouble, sizeof rig.kafka.trouble,
+              "night/3 cannot be read at offset 120: why");
+    assert_true (weft_kafka_harm (&rig.kafka, &rig.part, 120));
+    step_over (&rig, 120, 0, 0);
+    assert_string_equal (rig.kafka.trouble, "");
+    free (rig.kafka.found);
+}
+
 static void
 what_is_well_the_second_time_is_none (void **state)
 {
@@ -97,6 +132,8 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (what_fails_twice_is_a_gap),
+        cmocka_unit_test (a_run_is_read_again_once),
+        cmocka_unit_test (its_trouble_alone_is_over),
         cmocka_unit_test (what_is_well_the_second_time_is_none),
         cmocka_unit_test (a_gap_is_of_its_lane),
     };
