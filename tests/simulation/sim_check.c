@@ -285,8 +285,9 @@ void
 sim_check_given (proc_t *proc, alert_t *alert, conn_t *conn)
 {
     world_t *world = proc->world;
-    //  A stage may have the same alert twice after a death: a source has not.
-    if (!conn || conn->ends[END_UPSTREAM]->custody)
+    //  A stage, also one that has died since, may have the same alert twice after
+    //  a death: a source has not.
+    if (!conn || conn->ends[END_UPSTREAM]->stage->parent >= 0)
         return;
     given_t *given =
         &world->given[alert_index (world, alert)][conn_index (world, conn)];

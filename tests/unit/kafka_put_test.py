@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./run kafka put sends the files that weft peek reads, in the same order."""
+"""./run kafka put sends the files that weft peek can read, in the same order."""
 
 import json
 import os
@@ -25,7 +25,9 @@ def main():
         (top / "link").symlink_to(top / "a", target_is_directory=True)
         said = subprocess.run([WEFT, "peek", top], stdout=subprocess.PIPE, check=False)
         peeked = [json.loads(line)["path"] for line in said.stdout.splitlines()]
-        assert len(peeked) == 6, peeked
+        assert len(peeked) == 7, peeked
+        #  A link that leads nowhere is told of by peek, and has no bytes to be put.
+        peeked.remove(str(top / "gone"))
         assert [str(path) for path in files_under(top)] == peeked, (files_under(top), peeked)
 
 
