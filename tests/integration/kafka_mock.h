@@ -4,6 +4,7 @@
 #ifndef WEFT_TEST_KAFKA_MOCK_H_INCLUDED
 #define WEFT_TEST_KAFKA_MOCK_H_INCLUDED
 
+#include "unit/kafka_config.h"
 #include "unit/testing.h"
 
 #include <librdkafka/rdkafka.h>
@@ -88,26 +89,6 @@ is_safe (void *arg, int64_t most_ms)
     int rc = booked_rc;
     booked_rc = rc == WEFT_EAGAIN ? 0 : rc;
     return rc == 0 && safe_after_ms && !most_ms ? WEFT_EDOWN : rc;
-}
-
-//  What a member needs, and nothing else. Without a static name, which this
-//  cluster does not know: such a member would have to be waited out.
-static inline weft_kafka_config_t
-plain_config (const char *brokers, char **topic)
-{
-    return (weft_kafka_config_t){ .brokers = brokers,
-                                  .topics = { topic, 1 },
-                                  .group = "g",
-                                  .member = "",
-                                  .start = "earliest",
-                                  .security = "plaintext",
-                                  .sasl = "",
-                                  .user = "",
-                                  .password_file = "",
-                                  .token_file = "",
-                                  .ca_file = "",
-                                  .prefetch_mb = 1,
-                                  .discover_s = 1 };
 }
 
 static inline weft_kafka_t *

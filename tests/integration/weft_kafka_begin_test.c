@@ -18,9 +18,9 @@ open_latest (const rig_t *rig, const char *topic)
     return kafka;
 }
 
-//  What the brokers know of a group, asked by somebody else. Negative: nothing.
-static int64_t
-committed (const rig_t *rig, const char *group, int32_t partition)
+//  Somebody who is no member of the group.
+static rd_kafka_t *
+open_other (const rig_t *rig, const char *group)
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new ();
@@ -29,6 +29,14 @@ committed (const rig_t *rig, const char *group, int32_t partition)
     rd_kafka_conf_set (conf, "group.id", group, why, sizeof (why));
     rd_kafka_t *rk = rd_kafka_new (RD_KAFKA_CONSUMER, conf, why, sizeof (why));
     assert_non_null (rk);
+    return rk;
+}
+
+//  What the brokers know of a group, asked by somebody else. Negative: nothing.
+static int64_t
+committed (const rig_t *rig, const char *group, int32_t partition)
+{
+    rd_kafka_t *rk = open_other (rig, group);
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new (1);
     rd_kafka_topic_partition_list_add (list, group, partition);
@@ -130,13 +138,7 @@ a_topic_of_before_has_no_gauge (void **state)
 static void
 commit (const rig_t *rig, const char *group, int32_t partition, int64_t offset)
 {
-    char why[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new ();
-    rd_kafka_conf_set (conf, "bootstrap.servers", rig->brokers, why,
-                       sizeof (why));
-    rd_kafka_conf_set (conf, "group.id", group, why, sizeof (why));
-    rd_kafka_t *rk = rd_kafka_new (RD_KAFKA_CONSUMER, conf, why, sizeof (why));
-    assert_non_null (rk);
+    rd_kafka_t *rk = open_other (rig, group);
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new (1);
     rd_kafka_topic_partition_list_add (list, group, partition)->offset = offset;

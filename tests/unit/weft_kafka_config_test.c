@@ -3,25 +3,7 @@
 
 #include "unit/testing.h"
 
-#include "weft_kafka.h"
-
-static weft_kafka_config_t
-plain_config (const char *brokers, char **topic)
-{
-    return (weft_kafka_config_t){ .brokers = brokers,
-                                  .topics = { topic, 1 },
-                                  .group = "g",
-                                  .member = "",
-                                  .start = "earliest",
-                                  .security = "plaintext",
-                                  .sasl = "",
-                                  .user = "",
-                                  .password_file = "",
-                                  .token_file = "",
-                                  .ca_file = "",
-                                  .prefetch_mb = 1,
-                                  .discover_s = 1 };
-}
+#include "unit/kafka_config.h"
 
 static void
 refuse (weft_kafka_config_t config, const char *option)
